@@ -1,0 +1,210 @@
+// @ts-check
+'use strict'
+
+const { spawn } = require('node:child_process')
+const { EventEmitter } = require('node:events')
+const { BrokerError, fromNative } = require('./errors.js')
+const native = require('./native.js')
+const { kinds, readOptions } = require('./options.js')
+
+const DEFAULT_TTL = 30 * 60 * 1000
+
+const secret = {
+  parse: (/** @type {string} */ text) => text,
+  check: (/** @type {any} */ value) => value === null || typeof value === 'boolean' || kinds.text.check(value),
+  allowed: 'a string that is not empty, true for a random one, or false for none'
+}
+
+const SPEC = {
+  defaultTTL: { kind: kinds.time, env: ['BROKER_DEFAULT_TTL'] },
+  requireTTL: { kind: kinds.flag, env: ['BROKER_REQUIRE_TTL'], fallback: true },
+  refreshTTLOnGet: { kind: kinds.flag, env: ['BROKER_REFRESH_TTL_ON_GET'], fallback: false },
+  maxItems: { kind: kinds.count, env: ['BROKER_MAX_ITEMS'], fallback: 10_000 },
+  maxValueSize: { kind: kinds.bytes, env: ['BROKER_MAX_VALUE_SIZE'], fallback: 256 * 1024 },
+  maxRequestSize: { kind: kinds.bytes, env: ['BROKER_MAX_REQUEST_SIZE'], fallback: 1024 * 1024 },
+  maxConnections: { kind: kinds.bytes, env: ['BROKER_MAX_CONNECTIONS'], fallback: 10_000 },
+  sweeperInterval: { kind: kinds.time, env: ['BROKER_SWEEPER_INTERVAL'], fallback: 30_000 },
+  secret: { kind: secret, env: ['EPHEMERAL_SECRET', 'BROKER_SECRET'] },
+  pipeId: { kind: kinds.text },
+  debug: { kind: kinds.flag, env: ['BROKER_DEBUG'], fallback: false },
+  logLevel: { kind: kinds.level, env: ['BROKER_LOG_LEVEL'] },
+  structuredLogging: { kind: kinds.flag, env: ['BROKER_STRUCTURED_LOGGING'], fallback: false },
+  idleTimeout: { kind: kinds.timeOrNull, env: ['BROKER_IDLE_TIMEOUT'], fallback: 0 },
+  heartbeatInterval: { kind: kinds.timeOrNull, env: ['BROKER_HEARTBEAT_INTERVAL'], fallback: 0 },
+  compression: { kind: kinds.flag, env: ['BROKER_COMPRESSION'], fallback: false },
+  compressionThreshold: { kind: kinds.bytes, env: ['BROKER_COMPRESSION_THRESHOLD'], fallback: 1024 },
+  metrics: { kind: kinds.flag, env: ['BROKER_METRICS'], fallback: true },
+  leaseStart: { kind: kinds.count, env: ['BROKER_LEASE_START'], fallback: 1 },
+  handleSignals: { kind: kinds.flag, fallback: false },
+  drainPeriod: { kind: kinds.time, fallback: 5000 }
+}
+
+class Broker extends EventEmitter {
+  #options
+  #secret
+  /** @type {import('../native.js').NativeBroker | null} */
+  #native = null
+  #held = true
+  /** Settles when what runs now has stopped. @type {{ promise: Promise<void>, resolve: () => void } | null} */
+  #stopped = null
+  /** @type {Array<(complete: boolean) => void>} */
+  #drains = []
+  /** What this broker changed in the environment, by what was there before. @type {Map<string, { ours: string, before: string | undefined }>} */
+  #exported = new Map()
+  #onSignal = () => void this.#shutDown()
+
+  /** @param {import('../index.js').BrokerOptions} [options] */
+  constructor(options) {
+    super()
+    this.#options = readOptions('Broker', SPEC, options)
+    const { secret } = this.#options
+    this.#secret = secret === true ? native.randomHex(32) : secret || null
+    this.pipe = pipePath(this.#options.pipeId)
+  }
+
+  get running() {
+    return this.#native !== null
+  }
+
+  async start() {
+    if (this.#native) throw new BrokerError('already_started', `the broker listens on ${this.pipe} already`)
+    await this.#stopped?.promise
+    if (this.#native) throw new BrokerError('already_started', `the broker listens on ${this.pipe} already`)
+    try {
+      this.#native = native.NativeBroker.start(this.pipe, JSON.stringify(this.#nativeOptions()), notice => this.#onNotice(notice))
+    } catch (error) {
+      throw fromNative(error)
+    }
+    this.#stopped = deferred()
+    if (!this.#held) this.#native.hold(false)
+    this.#export('EPHEMERAL_PIPE', this.pipe)
+    if (this.#options.secret === true) this.#export('EPHEMERAL_SECRET', /** @type {string} */ (this.#secret))
+    if (this.#options.handleSignals) for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, this.#onSignal)
+    return this.pipe
+  }
+
+  async stop() {
+    this.#native?.stop()
+    this.#restoreEnvironment()
+    await this.#stopped?.promise
+  }
+
+  /** @param {number} [timeoutMs] */
+  async drain(timeoutMs = this.#options.drainPeriod) {
+    if (!kinds.time.check(timeoutMs)) {
+      throw new BrokerError('invalid_option', `drain takes ${kinds.time.allowed}, not ${String(timeoutMs)}`)
+    }
+    const broker = this.#native
+    if (!broker) return true
+    return new Promise(resolve => {
+      this.#drains.push(resolve)
+      broker.drain(timeoutMs)
+    })
+  }
+
+  /**
+   * @param {string} command
+   * @param {readonly string[]} [args]
+   * @param {import('node:child_process').SpawnOptions} [options]
+   */
+  spawn(command, args = [], options = {}) {
+    if (!this.#native) throw new BrokerError('not_started', 'spawn needs a broker that runs: await start() first')
+    /** @type {Record<string, string | undefined>} */
+    const env = { ...(options.env ?? process.env), EPHEMERAL_PIPE: this.pipe }
+    if (this.#secret) env.EPHEMERAL_SECRET = this.#secret
+    return spawn(command, args, { stdio: 'inherit', ...options, env })
+  }
+
+  unref() {
+    return this.#hold(false)
+  }
+
+  ref() {
+    return this.#hold(true)
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.stop()
+  }
+
+  /** @param {boolean} hold */
+  #hold(hold) {
+    this.#held = hold
+    this.#native?.hold(hold)
+    return this
+  }
+
+  #nativeOptions() {
+    const { pipeId, debug, handleSignals, drainPeriod, logLevel, defaultTTL, idleTimeout, heartbeatInterval, ...same } = this.#options
+    return {
+      ...same,
+      secret: this.#secret,
+      defaultTTL: defaultTTL ?? DEFAULT_TTL,
+      leasesExpire: defaultTTL !== undefined,
+      idleTimeout: idleTimeout ?? 0,
+      heartbeatInterval: heartbeatInterval ?? 0,
+      logLevel: logLevel ?? (debug ? 'debug' : 'warn')
+    }
+  }
+
+  /** @param {string} notice */
+  #onNotice(notice) {
+    const { type, detail } = JSON.parse(notice)
+    if (type === 'drained') this.#drains.shift()?.(detail)
+    else if (type === 'stopped') this.#onStopped(detail)
+    else this.emit(type, detail)
+  }
+
+  /** @param {{ reason: string, error?: string }} detail */
+  #onStopped({ reason, error }) {
+    this.#native?.dispose()
+    this.#native = null
+    this.#restoreEnvironment()
+    for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, this.#onSignal)
+    for (const resolve of this.#drains.splice(0)) resolve(true)
+    this.#stopped?.resolve()
+    this.emit('stopped', error === undefined ? { reason } : { reason, error: new BrokerError('start_failed', error) })
+  }
+
+  async #shutDown() {
+    await this.drain()
+    await this.stop()
+    process.exit(0)
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} value
+   */
+  #export(name, value) {
+    this.#exported.set(name, { ours: value, before: process.env[name] })
+    process.env[name] = value
+  }
+
+  #restoreEnvironment() {
+    for (const [name, { ours, before }] of this.#exported) {
+      if (process.env[name] !== ours) continue
+      if (before === undefined) delete process.env[name]
+      else process.env[name] = before
+    }
+    this.#exported.clear()
+  }
+}
+
+/** @param {string | undefined} id */
+function pipePath(id) {
+  try {
+    return native.pipePath(id)
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+/** @returns {{ promise: Promise<void>, resolve: () => void }} */
+function deferred() {
+  let resolve = () => {}
+  const promise = /** @type {Promise<void>} */ (new Promise(settle => (resolve = () => settle(undefined))))
+  return { promise, resolve }
+}
+
+module.exports = { Broker, pipePath }

@@ -1,0 +1,476 @@
+// @ts-check
+'use strict'
+
+// Taken now, before a test replaces the clock.
+const { setTimeout, clearTimeout } = require('node:timers')
+const { BrokerError } = require('./errors.js')
+const { handshake } = require('./handshake.js')
+const native = require('./native.js')
+
+/**
+ * What a request comes to: its reply, as the broker sent it.
+ * @typedef {Record<string, any> & { id?: number, ok: boolean, error?: string, message?: string }} Reply
+ */
+
+/**
+ * How to reach a broker.
+ * @typedef {{ pipe: string, name: string, timeout: number, secret: string | null, debug: boolean }} Settings
+ */
+
+/** Errors for which a broker may be about to appear. */
+const NOT_YET = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN'])
+const RETRY_MS = [1, 2, 5, 10, 20, 50]
+const settled = Promise.resolve()
+
+/** A request under way. */
+class Pending {
+  /**
+   * @param {number} id
+   * @param {string | (() => string)} body
+   * @param {(reply: Reply) => void} resolve
+   * @param {(error: unknown) => void} reject
+   * @param {number} deadline
+   */
+  constructor(id, body, resolve, reject, deadline) {
+    this.id = id
+    this.body = body
+    this.resolve = resolve
+    this.reject = reject
+    this.deadline = deadline
+    this.sent = false
+    /** Undoes what was done for its signal. @type {(() => void) | null} */
+    this.release = null
+  }
+}
+
+/**
+ * One connection, many requests on it. It connects with the first of them, and again after it was lost.
+ *
+ * The requests of a tick leave together, in one write. The end of a tick is found by promises alone, because tests
+ * replace timers, `process.nextTick` and `queueMicrotask`.
+ */
+class Connection {
+  #settings
+  /** @type {import('../native.js').NativeClient | null} */
+  #native = null
+  /** @type {'idle' | 'seeking' | 'greeting' | 'open' | 'closed'} */
+  #phase = 'idle'
+  /** In the order in which they were asked. @type {Map<number, Pending>} */
+  #pending = new Map()
+  #lastId = 0
+  /** Lines for the next write, and how many they are. */
+  #queue = ''
+  #queued = 0
+  #seen = 0
+  /** What the broker said of itself. @type {Record<string, any>} */
+  #broker = {}
+  /** For a broker that does not know sessions: how to write a request. @type {((body: string) => string) | null} */
+  #plain = null
+  /** Takes the replies of the greeting. @type {((replies: Reply[]) => void) | null} */
+  #greeting = null
+  #attempts = 0
+  #everOpen = false
+  /** @type {NodeJS.Timeout | null} */
+  #retry = null
+  #alarm = Infinity
+  #weak = new WeakRef(this)
+
+  /** @param {Settings} settings */
+  constructor(settings) {
+    this.#settings = settings
+  }
+
+  get open() {
+    return this.#phase === 'open'
+  }
+
+  /** What the broker said of itself when it was greeted; nothing before that. */
+  get broker() {
+    return this.#broker
+  }
+
+  /**
+   * Sends a request: `body` is the text between the braces, the id left out, or makes it once the broker is known.
+   * @param {string | (() => string)} body
+   * @param {(reply: Reply) => void} resolve
+   * @param {(error: unknown) => void} reject
+   * @param {number} timeout
+   * @param {AbortSignal} [signal]
+   * @returns {Pending | null}
+   */
+  request(body, resolve, reject, timeout, signal) {
+    if (this.#phase === 'closed') {
+      reject(new BrokerError('closed', 'this client was closed'))
+      return null
+    }
+    if (signal?.aborted) {
+      reject(aborted(signal))
+      return null
+    }
+    const pending = new Pending(++this.#lastId, body, resolve, reject, native.now() + timeout)
+    if (signal) this.#listen(pending, signal)
+    this.#pending.set(pending.id, pending)
+    if (pending.deadline < this.#alarm) this.#setAlarm(pending.deadline)
+    if (this.#phase === 'open') this.#enqueue(pending)
+    else if (this.#phase === 'idle') this.#connect()
+    return pending
+  }
+
+  /**
+   * Sends a request and blocks until it has come to something.
+   * @param {string | (() => string)} body
+   * @param {number} timeout
+   * @returns {Reply}
+   */
+  requestSync(body, timeout) {
+    /** @type {Reply | undefined} */
+    let reply
+    /** @type {unknown} */
+    let failure
+    let over = false
+    const pending = this.request(
+      body,
+      value => {
+        reply = value
+        over = true
+      },
+      error => {
+        failure = error
+        over = true
+      },
+      timeout
+    )
+    while (!over && pending) this.#advance(pending)
+    this.#native?.setAwaiting(this.#pending.size > 0)
+    if (reply) return reply
+    throw failure
+  }
+
+  /** Takes leave of the broker, and gives up what is under way. */
+  async close() {
+    if (this.#phase === 'closed') return
+    const open = this.#phase === 'open' && !this.#plain
+    this.#failAll(() => new BrokerError('closed', 'this client was closed before the reply came'))
+    if (open) await this.#bye()
+    this.#disconnect('closed')
+  }
+
+  /** @param {Pending} pending */
+  #enqueue(pending) {
+    const body = typeof pending.body === 'string' ? pending.body : pending.body()
+    if (this.#plain) {
+      // Such a broker names no ids: one at a time, and the reply is that one's.
+      if (this.#first() !== pending) return
+      this.#queue += this.#plain(body)
+    } else {
+      this.#queue += `{"id":${pending.id},${body}}\n`
+    }
+    pending.sent = true
+    if (this.#queued++ === 0) {
+      this.#seen = 1
+      settled.then(this.#endOfTick)
+    }
+  }
+
+  /** Waits for as long as the tick goes on asking. */
+  #endOfTick = () => {
+    if (this.#queued !== this.#seen) {
+      this.#seen = this.#queued
+      settled.then(this.#endOfTick)
+    } else {
+      this.#flush()
+    }
+  }
+
+  #flush() {
+    if (this.#queue === '') return
+    const lines = this.#queue
+    this.#queue = ''
+    this.#queued = 0
+    try {
+      this.#native?.send(lines)
+    } catch (error) {
+      this.#lost(String(/** @type {Error} */ (error).message))
+    }
+  }
+
+  /**
+   * Called by the addon, with whole lines or with why the connection ended.
+   * @param {string | null} batch
+   * @param {string | null} error
+   * @returns {boolean} whether more is awaited
+   */
+  #onReady = (batch, error) => {
+    if (batch !== null) this.#take(batch)
+    if (error !== null) this.#lost(error)
+    return this.#pending.size > 0
+  }
+
+  /** @param {string} batch */
+  #take(batch) {
+    /** @type {Reply[]} */
+    let replies
+    try {
+      replies = JSON.parse(batch)
+    } catch (cause) {
+      return this.#break(
+        new BrokerError('protocol_error', `what listens on ${this.#settings.pipe} is not a broker: it does not speak JSON`, { cause })
+      )
+    }
+    if (this.#greeting) return this.#greet(replies)
+    for (const reply of replies) this.#settle(reply)
+  }
+
+  /** @param {Reply} reply */
+  #settle(reply) {
+    const pending = this.#plain ? this.#first() : this.#pending.get(/** @type {number} */ (reply?.id))
+    if (!pending) {
+      // The reply to a request that was given up.
+      if (typeof reply?.id === 'number' && reply.id <= this.#lastId) return
+      const text = `what listens on ${this.#settings.pipe} answered what nobody asked`
+      return this.#break(new BrokerError('protocol_error', reply?.message ? `${text}: ${reply.message}` : text))
+    }
+    this.#forget(pending)
+    if (reply.ok) pending.resolve(reply)
+    else pending.reject(new BrokerError(reply.error ?? 'protocol_error', reply.message))
+    if (this.#plain) this.#next()
+  }
+
+  /** The request whose turn it is, with a broker that takes one at a time. */
+  #first() {
+    return this.#pending.values().next().value
+  }
+
+  #next() {
+    const first = this.#first()
+    if (first && !first.sent) this.#enqueue(first)
+  }
+
+  #connect() {
+    this.#phase = 'seeking'
+    this.#attempts = 0
+    this.#seek()
+  }
+
+  /** Tries to connect; later again, when a broker may be about to appear. */
+  #seek() {
+    const { pipe } = this.#settings
+    try {
+      this.#native = native.NativeClient.connect(pipe, this.#onReady, THREADED)
+    } catch (error) {
+      return this.#unreachable(/** @type {Error} */ (error))
+    }
+    const user = this.#native.peerUser()
+    const own = process.geteuid?.()
+    if (!this.#settings.secret && user != null && own !== undefined && user !== own && user !== 0) {
+      return this.#break(
+        new BrokerError(
+          'broker_unreachable',
+          `${pipe} belongs to user ${user}, not to this user (${own}): it is not trusted without a secret`
+        )
+      )
+    }
+    this.#phase = 'greeting'
+    this.#everOpen = true
+    const greeting = handshake(this.#settings)
+    this.#greeting = replies => greeting.next(replies)
+    this.#greet([])
+  }
+
+  /** @param {Error} error */
+  #unreachable(error) {
+    const [, code = 'EIO', text = error.message] = /^([A-Z]+): (.*)$/su.exec(error.message) ?? []
+    const gone = this.#everOpen && code !== 'EAGAIN'
+    if (gone || !NOT_YET.has(code)) {
+      const why = gone ? `the broker on ${this.#settings.pipe} is gone` : `could not connect to ${this.#settings.pipe}`
+      return this.#break(new BrokerError('broker_unreachable', `${why} (${text})`, { details: { pipe: this.#settings.pipe, errno: code } }))
+    }
+    const delay = RETRY_MS[Math.min(this.#attempts++, RETRY_MS.length - 1)]
+    this.#retry = setTimeout(() => this.#phase === 'seeking' && this.#seek(), delay)
+  }
+
+  /**
+   * A step of the greeting.
+   * @param {Reply[]} replies
+   */
+  #greet(replies) {
+    let step
+    try {
+      step = /** @type {(replies: Reply[]) => any} */ (this.#greeting)(replies)
+    } catch (error) {
+      return this.#break(/** @type {InstanceType<typeof BrokerError>} */ (error))
+    }
+    if (!step.done) {
+      if (step.value === '') return
+      this.#queue += step.value
+      return this.#flush()
+    }
+    this.#greeting = null
+    this.#broker = step.value.broker
+    this.#plain = step.value.plain ?? null
+    this.#phase = 'open'
+    for (const pending of this.#pending.values()) this.#enqueueOrReject(pending)
+    this.#flush()
+  }
+
+  /** @param {Pending} pending */
+  #enqueueOrReject(pending) {
+    try {
+      this.#enqueue(pending)
+    } catch (error) {
+      this.#forget(pending)
+      pending.reject(error)
+    }
+  }
+
+  /** @returns {Promise<void>} settles when the broker has taken leave, or cannot any more */
+  #bye() {
+    return new Promise(resolve => {
+      const done = () => resolve()
+      this.request('"action":"bye"', done, done, this.#settings.timeout)
+      this.#flush()
+    })
+  }
+
+  /** @param {string} why */
+  #lost(why) {
+    const text = why.replace(/^[A-Z]+: /u, '')
+    this.#disconnect('idle')
+    this.#failAll(pending =>
+      pending.sent
+        ? new BrokerError('connection_closed', `${text}; whether the request was done is not known`)
+        : new BrokerError('connection_closed', `${text} before the request was sent`)
+    )
+  }
+
+  /** @param {InstanceType<typeof BrokerError>} error */
+  #break(error) {
+    this.#disconnect('idle')
+    this.#failAll(() => new BrokerError(error.code, error.message, { cause: error.cause, details: error.details }))
+  }
+
+  /** @param {'idle' | 'closed'} phase */
+  #disconnect(phase) {
+    this.#native?.close()
+    this.#native = null
+    this.#phase = phase
+    this.#greeting = null
+    this.#plain = null
+    this.#queue = ''
+    this.#queued = 0
+    if (this.#retry) clearTimeout(this.#retry)
+    this.#retry = null
+  }
+
+  /** @param {(pending: Pending) => InstanceType<typeof BrokerError>} why */
+  #failAll(why) {
+    for (const pending of [...this.#pending.values()]) {
+      this.#forget(pending)
+      pending.reject(why(pending))
+    }
+  }
+
+  /** @param {Pending} pending */
+  #forget(pending) {
+    this.#pending.delete(pending.id)
+    pending.release?.()
+  }
+
+  /**
+   * @param {Pending} pending
+   * @param {AbortSignal} signal
+   */
+  #listen(pending, signal) {
+    const onAbort = () => this.#giveUp(pending, aborted(signal))
+    signal.addEventListener('abort', onAbort, { once: true })
+    pending.release = () => signal.removeEventListener('abort', onAbort)
+  }
+
+  /**
+   * @param {Pending} pending
+   * @param {InstanceType<typeof BrokerError>} error
+   */
+  #giveUp(pending, error) {
+    if (!this.#pending.has(pending.id)) return
+    this.#forget(pending)
+    pending.reject(error)
+    // Without ids, a reply that is still to come would be taken for the next request's.
+    if (this.#plain && pending.sent) return this.#lost('the connection was given up with a request')
+    if (this.#pending.size > 0) return
+    if (this.#phase === 'seeking') this.#disconnect('idle')
+    else this.#native?.setAwaiting(false)
+  }
+
+  /** @param {number} at */
+  #setAlarm(at) {
+    this.#alarm = at
+    // Does not hold the connection: a client that nobody uses any more is collected, and closed with that.
+    setTimeout(ring, Math.min(Math.max(at - native.now(), 1), 2 ** 31 - 1), this.#weak).unref()
+  }
+
+  expire() {
+    const now = native.now()
+    this.#alarm = Infinity
+    let next = Infinity
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.deadline <= now) this.#giveUp(pending, this.#timedOut(pending))
+      else next = Math.min(next, pending.deadline)
+    }
+    if (next < this.#alarm) this.#setAlarm(next)
+  }
+
+  /** @param {Pending} pending */
+  #timedOut(pending) {
+    const { pipe } = this.#settings
+    return pending.sent
+      ? new BrokerError('timeout', `the broker on ${pipe} did not answer in time; whether the request was done is not known`)
+      : new BrokerError(
+          'broker_unreachable',
+          `no broker appeared on ${pipe} in time: was it started before the workers, and does it still run?`
+        )
+  }
+
+  /**
+   * A blocking request's step: whatever brings it further.
+   * @param {Pending} pending
+   */
+  #advance(pending) {
+    const left = pending.deadline - native.now()
+    if (left <= 0) return this.#giveUp(pending, this.#timedOut(pending))
+    if (this.#phase === 'seeking') {
+      sleep(Math.min(left, RETRY_MS[Math.min(this.#attempts, RETRY_MS.length - 1)]))
+      if (this.#retry) clearTimeout(this.#retry)
+      return this.#seek()
+    }
+    this.#flush()
+    try {
+      const batch = this.#native?.receive(left)
+      if (batch != null) this.#take(batch)
+    } catch (error) {
+      this.#lost(String(/** @type {Error} */ (error).message))
+    }
+  }
+}
+
+/** The escape hatch for a host whose event loop cannot watch the connection: a thread reads it. */
+const THREADED = process.env.EPHEMERAL_BROKER_IO === 'thread' || 'bun' in process.versions || 'deno' in process.versions
+
+/** @param {WeakRef<Connection>} connection */
+function ring(connection) {
+  connection.deref()?.expire()
+}
+
+/** @param {AbortSignal} signal */
+function aborted(signal) {
+  const error = new BrokerError('aborted', 'the request was given up', { cause: signal.reason })
+  // What callers of other abortable functions look for.
+  error.name = 'AbortError'
+  return error
+}
+
+/** @param {number} ms */
+function sleep(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+module.exports = { Connection }

@@ -1,0 +1,69 @@
+// `npm test`: sets up what is missing, runs every test, and ends with a line that counts them.
+const { spawn } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+const { root, setUp } = require('./setup.js')
+
+const total = { passed: 0, failed: 0, skipped: 0 }
+const failedSteps = []
+
+/** Runs a command, shows what it prints, and adds up what its summary counts. */
+function step(name, command, args, count) {
+  console.log(`\n=== ${name}`)
+  return new Promise(resolve => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], shell: process.platform === 'win32' })
+    let output = ''
+    child.stdout.on('data', chunk => {
+      output += chunk
+      process.stdout.write(chunk)
+    })
+    child.on('error', error => {
+      console.error(`${command}: ${error.message}`)
+      failedSteps.push(name)
+      resolve()
+    })
+    child.on('close', code => {
+      const counted = count(output)
+      for (const key of Object.keys(total)) total[key] += counted[key]
+      if (code !== 0 || counted.passed === 0) failedSteps.push(name)
+      resolve()
+    })
+  })
+}
+
+const sum = (text, pattern) => [...text.matchAll(pattern)].reduce((all, [, number]) => all + Number(number), 0)
+
+const countCargo = text => ({
+  passed: sum(text, /^test result: .*? (\d+) passed/gm),
+  failed: sum(text, /^test result: .*? (\d+) failed/gm),
+  skipped: sum(text, /^test result: .*? (\d+) ignored/gm)
+})
+
+const countNode = text => ({
+  passed: sum(text, /^ℹ pass (\d+)/gm),
+  failed: sum(text, /^ℹ (?:fail|cancelled) (\d+)/gm),
+  skipped: sum(text, /^ℹ (?:skipped|todo) (\d+)/gm)
+})
+
+/** In `__test__`, those whose names begin with one of the words given on the command line; all without any. */
+function testFiles(words) {
+  const files = fs.readdirSync(path.join(root, '__test__')).filter(name => name.endsWith('.test.js'))
+  const wanted = words.length === 0 ? files : files.filter(name => words.some(word => name.startsWith(word)))
+  return wanted.sort().map(name => path.join('__test__', name))
+}
+
+async function main() {
+  setUp()
+  const words = process.argv.slice(2)
+  if (words.length === 0) {
+    await step('Rust: everything but the boundary to Node', 'cargo', ['test', '--no-default-features'], countCargo)
+  }
+  await step('Node', process.execPath, ['--test', '--test-reporter=spec', ...testFiles(words)], countNode)
+  for (const name of failedSteps) console.error(`failed: ${name}`)
+  // A step that fails without a failed test (it did not build, it was killed) counts as one.
+  const failed = Math.max(total.failed, failedSteps.length)
+  console.log(`\n${total.passed} passed, ${failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`)
+  process.exitCode = failed === 0 ? 0 : 1
+}
+
+main()

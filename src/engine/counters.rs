@@ -1,0 +1,85 @@
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // the actions of PROTOCOL.md
+pub enum Action {
+    Get,
+    Set,
+    Del,
+    Has,
+    List,
+    Lease,
+    Release,
+    Ping,
+    Stats,
+    Health,
+    Metrics,
+}
+
+impl Action {
+    /// Every action, in the order of its number.
+    pub const ALL: [(Action, &'static str); 11] = [
+        (Action::Get, "get"),
+        (Action::Set, "set"),
+        (Action::Del, "del"),
+        (Action::Has, "has"),
+        (Action::List, "list"),
+        (Action::Lease, "lease"),
+        (Action::Release, "release"),
+        (Action::Ping, "ping"),
+        (Action::Stats, "stats"),
+        (Action::Health, "health"),
+        (Action::Metrics, "metrics"),
+    ];
+}
+
+/// How often an action was asked for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// It was done.
+    pub done: u64,
+    /// It was answered with an error.
+    pub failed: u64,
+}
+
+/// Counts since the broker began.
+#[derive(Debug, Default, Clone)]
+pub struct Counters {
+    actions: [Tally; Action::ALL.len()],
+    /// Values whose time was over.
+    pub expired_items: u64,
+    /// Leases whose time was over.
+    pub expired_leases: u64,
+    /// Values that came compressed.
+    pub compressed: u64,
+    /// What those took before, and after.
+    pub compression_bytes: (u64, u64),
+    /// Values that came as they are.
+    pub uncompressed: u64,
+}
+
+impl Counters {
+    pub(super) fn record(&mut self, action: Action, ok: bool) {
+        let tally = &mut self.actions[action as usize];
+        if ok {
+            tally.done += 1;
+        } else {
+            tally.failed += 1;
+        }
+    }
+
+    /// The counts of one action.
+    pub fn of(&self, action: Action) -> Tally {
+        self.actions[action as usize]
+    }
+
+    pub(super) fn record_value(&mut self, compressed: Option<(usize, usize)>) {
+        match compressed {
+            Some((before, after)) => {
+                self.compressed += 1;
+                self.compression_bytes.0 += before as u64;
+                self.compression_bytes.1 += after as u64;
+            }
+            None => self.uncompressed += 1,
+        }
+    }
+}

@@ -1,0 +1,372 @@
+use super::Micros;
+use super::command::Granted;
+use super::config::Config;
+use super::deadlines::Deadlines;
+use super::error::Error;
+use super::event::LeaseRef;
+use super::session::{HolderId, Sessions};
+use super::store::checked_ttl;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+/// The most lost leases of which their workers have not been told yet.
+const MAX_LOST: usize = 100_000;
+
+/// Numbers that workers hold, for each key the lowest that is free.
+#[derive(Debug)]
+pub(super) struct Leases {
+    start: u64,
+    slots: Vec<Option<Lease>>,
+    free_slots: Vec<u32>,
+    deadlines: Deadlines,
+    pools: HashMap<Rc<str>, Pool>,
+    workers: HashMap<Rc<str>, Worker>,
+    /// What each holder is to give back when it goes, in the order in which it was taken.
+    holders: HashMap<HolderId, BTreeSet<u32>>,
+    /// The workers that lost a lease of each holder, to forget that when it goes.
+    losers: HashMap<HolderId, Vec<Rc<str>>>,
+    held: usize,
+    lost: usize,
+    last_token: u64,
+}
+
+#[derive(Debug)]
+struct Lease {
+    key: Rc<str>,
+    worker: Rc<str>,
+    number: u64,
+    token: u64,
+    ttl: Option<Micros>,
+    /// `None`: detached.
+    holder: Option<HolderId>,
+}
+
+/// The numbers of one key.
+#[derive(Debug, Default)]
+struct Pool {
+    /// Free numbers below `end`.
+    gaps: BTreeSet<u64>,
+    /// The lowest number that was never given, counted from 0.
+    end: u64,
+}
+
+/// What a worker's name stands for.
+#[derive(Debug, Default)]
+struct Worker {
+    held: Vec<u32>,
+    /// Leases that ran out, of which the worker has not been told.
+    lost: Vec<Lost>,
+}
+
+#[derive(Debug)]
+struct Lost {
+    key: Rc<str>,
+    number: u64,
+    holder: Option<HolderId>,
+}
+
+/// A lease asked for.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    pub(super) key: &'a str,
+    pub(super) worker: &'a str,
+    pub(super) ttl: Option<f64>,
+    pub(super) detached: bool,
+    pub(super) holder: Option<HolderId>,
+}
+
+/// A lease whose time is over.
+#[derive(Debug)]
+pub(super) struct Expired {
+    pub(super) lease: LeaseRef,
+    pub(super) token: u64,
+    pub(super) holder: Option<HolderId>,
+}
+
+impl Pool {
+    fn take_lowest(&mut self) -> u64 {
+        self.gaps.pop_first().unwrap_or_else(|| {
+            self.end += 1;
+            self.end - 1
+        })
+    }
+
+    fn take(&mut self, number: u64) -> bool {
+        if number < self.end {
+            return self.gaps.remove(&number);
+        }
+        self.gaps.extend(self.end..number);
+        self.end = number + 1;
+        true
+    }
+
+    fn give_back(&mut self, number: u64) {
+        self.gaps.insert(number);
+        while self.end > 0 && self.gaps.remove(&(self.end - 1)) {
+            self.end -= 1;
+        }
+    }
+}
+
+impl Leases {
+    pub(super) fn new(start: u64) -> Self {
+        Self {
+            start,
+            slots: Vec::new(),
+            free_slots: Vec::new(),
+            deadlines: Deadlines::default(),
+            pools: HashMap::new(),
+            workers: HashMap::new(),
+            holders: HashMap::new(),
+            losers: HashMap::new(),
+            held: 0,
+            lost: 0,
+            last_token: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.held
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Micros> {
+        self.deadlines.next()
+    }
+
+    /// Takes a number, or renews the lease that the worker has.
+    pub(super) fn lease(
+        &mut self,
+        now: Micros,
+        config: &Config,
+        request: Request<'_>,
+        sessions: &Sessions,
+    ) -> Result<Granted, Error> {
+        let ttl = checked_ttl(request.ttl)?;
+        match self.held_by(request.worker, request.key) {
+            Some(slot) => self.renew(now, slot, ttl, &request, sessions),
+            None => self.take(now, config, ttl, &request),
+        }
+    }
+
+    /// Gives back what a worker holds: all of it, or its lease on `key`. `false`: there was nothing.
+    pub(super) fn release(
+        &mut self,
+        worker: &str,
+        key: Option<&str>,
+        by: Option<HolderId>,
+        sessions: &Sessions,
+    ) -> Result<bool, Error> {
+        let Some(known) = self.workers.get_mut(worker) else { return Ok(false) };
+        let before = known.lost.len();
+        known.lost.retain(|lost| key.is_some_and(|key| *lost.key != *key));
+        self.lost -= before - known.lost.len();
+        let slots: Vec<u32> = match key {
+            None => known.held.clone(),
+            Some(key) => self.held_by(worker, key).into_iter().collect(),
+        };
+        for &slot in &slots {
+            self.check_owner(slot, by, sessions)?;
+        }
+        for &slot in &slots {
+            self.remove(slot);
+        }
+        self.forget_if_idle(worker);
+        Ok(!slots.is_empty())
+    }
+
+    /// Gives back everything that a holder holds, because it is gone.
+    pub(super) fn release_holder(&mut self, holder: HolderId) -> Vec<LeaseRef> {
+        let slots = self.holders.remove(&holder).unwrap_or_default();
+        let mut leases = Vec::with_capacity(slots.len());
+        for slot in slots {
+            let lease = self.remove(slot);
+            leases.push(self.describe(&lease));
+        }
+        for worker in self.losers.remove(&holder).unwrap_or_default() {
+            if let Some(known) = self.workers.get_mut(&worker) {
+                let before = known.lost.len();
+                known.lost.retain(|lost| lost.holder != Some(holder));
+                self.lost -= before - known.lost.len();
+            }
+            self.forget_if_idle(&worker);
+        }
+        leases
+    }
+
+    /// Ends the leases whose time is over.
+    pub(super) fn expire(&mut self, now: Micros) -> Vec<Expired> {
+        let mut expired = Vec::new();
+        while let Some(slot) = self.deadlines.pop_due(now) {
+            let lease = self.remove(slot);
+            expired.push(Expired { lease: self.describe(&lease), token: lease.token, holder: lease.holder });
+            self.remember_loss(lease);
+        }
+        expired
+    }
+
+    fn take(
+        &mut self,
+        now: Micros,
+        config: &Config,
+        ttl: Option<Micros>,
+        request: &Request<'_>,
+    ) -> Result<Granted, Error> {
+        let lost = self.take_loss(request.worker, request.key);
+        let key = self.intern_key(request.key);
+        let pool = self.pools.entry(key.clone()).or_default();
+        let number = match lost {
+            Some(number) if pool.take(number) => number,
+            Some(number) => return Err(self.lost_error(request, number)),
+            None => pool.take_lowest(),
+        };
+        let holder = request.holder.filter(|_| !request.detached);
+        let ttl = ttl.or(if holder.is_some() { config.lease_ttl } else { config.default_ttl });
+        self.last_token += 1;
+        let worker = self.intern_worker(request.worker);
+        let slot = self.insert(Lease { key, worker, number, token: self.last_token, ttl, holder });
+        Ok(self.grant(now, slot))
+    }
+
+    fn renew(
+        &mut self,
+        now: Micros,
+        slot: u32,
+        ttl: Option<Micros>,
+        request: &Request<'_>,
+        sessions: &Sessions,
+    ) -> Result<Granted, Error> {
+        self.check_owner(slot, request.holder, sessions)?;
+        let lease = self.get_mut(slot);
+        lease.ttl = ttl.or(lease.ttl);
+        if request.detached
+            && let Some(holder) = lease.holder.take()
+        {
+            self.disown(holder, slot);
+        }
+        Ok(self.grant(now, slot))
+    }
+
+    /// Starts the lease's time.
+    fn grant(&mut self, now: Micros, slot: u32) -> Granted {
+        let start = self.start;
+        let lease = self.get_mut(slot);
+        let granted = Granted { number: lease.number + start, token: lease.token, expires_in: lease.ttl };
+        self.deadlines.set(slot, granted.expires_in.map(|ttl| now.saturating_add(ttl)));
+        granted
+    }
+
+    fn insert(&mut self, lease: Lease) -> u32 {
+        let slot = self.free_slots.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            (self.slots.len() - 1) as u32
+        });
+        self.workers.entry(lease.worker.clone()).or_default().held.push(slot);
+        if let Some(holder) = lease.holder {
+            self.holders.entry(holder).or_default().insert(slot);
+        }
+        self.slots[slot as usize] = Some(lease);
+        self.held += 1;
+        slot
+    }
+
+    fn remove(&mut self, slot: u32) -> Lease {
+        self.deadlines.set(slot, None);
+        // Slots come from this file's own indices, which name occupied ones only.
+        #[allow(clippy::expect_used)]
+        let lease = self.slots[slot as usize].take().expect("an occupied slot");
+        self.free_slots.push(slot);
+        self.held -= 1;
+        if let Some(worker) = self.workers.get_mut(&lease.worker) {
+            worker.held.retain(|&held| held != slot);
+        }
+        self.forget_if_idle(&lease.worker);
+        if let Some(holder) = lease.holder {
+            self.disown(holder, slot);
+        }
+        if let Some(pool) = self.pools.get_mut(&lease.key) {
+            pool.give_back(lease.number);
+            if pool.end == 0 {
+                self.pools.remove(&lease.key);
+            }
+        }
+        lease
+    }
+
+    fn disown(&mut self, holder: HolderId, slot: u32) {
+        if let Some(slots) = self.holders.get_mut(&holder) {
+            slots.remove(&slot);
+            if slots.is_empty() {
+                self.holders.remove(&holder);
+            }
+        }
+    }
+
+    /// A worker that lost its number must not get another one unaware: it is told at its next request.
+    fn remember_loss(&mut self, lease: Lease) {
+        if self.lost >= MAX_LOST {
+            return;
+        }
+        self.lost += 1;
+        if let Some(holder) = lease.holder {
+            self.losers.entry(holder).or_default().push(lease.worker.clone());
+        }
+        let lost = Lost { key: lease.key, number: lease.number, holder: lease.holder };
+        self.workers.entry(lease.worker).or_default().lost.push(lost);
+    }
+
+    fn take_loss(&mut self, worker: &str, key: &str) -> Option<u64> {
+        let lost = &mut self.workers.get_mut(worker)?.lost;
+        let at = lost.iter().position(|lost| *lost.key == *key)?;
+        self.lost -= 1;
+        Some(lost.swap_remove(at).number)
+    }
+
+    fn lost_error(&mut self, request: &Request<'_>, number: u64) -> Error {
+        self.forget_if_idle(request.worker);
+        Error::LeaseLost { key: request.key.into(), worker: request.worker.into(), number: number + self.start }
+    }
+
+    fn check_owner(&self, slot: u32, by: Option<HolderId>, sessions: &Sessions) -> Result<(), Error> {
+        let Some(lease) = &self.slots[slot as usize] else { return Ok(()) };
+        let Some(holder) = lease.holder else { return Ok(()) };
+        if by.is_some_and(|by| sessions.same_process(by, holder)) {
+            return Ok(());
+        }
+        let owner = match sessions.describe(holder) {
+            Some((name, Some(pid))) => format!("{name} (pid {pid})"),
+            Some((name, None)) => name,
+            None => "another process".into(),
+        };
+        let LeaseRef { key, worker, number } = self.describe(lease);
+        Err(Error::NotOwner { key, worker, number, owner })
+    }
+
+    fn held_by(&self, worker: &str, key: &str) -> Option<u32> {
+        let held = &self.workers.get(worker)?.held;
+        held.iter().copied().find(|&slot| self.slots[slot as usize].as_ref().is_some_and(|lease| *lease.key == *key))
+    }
+
+    fn forget_if_idle(&mut self, worker: &str) {
+        if self.workers.get(worker).is_some_and(|known| known.held.is_empty() && known.lost.is_empty()) {
+            self.workers.remove(worker);
+        }
+    }
+
+    fn intern_key(&self, key: &str) -> Rc<str> {
+        self.pools.get_key_value(key).map_or_else(|| key.into(), |(key, _)| key.clone())
+    }
+
+    fn intern_worker(&self, worker: &str) -> Rc<str> {
+        self.workers.get_key_value(worker).map_or_else(|| worker.into(), |(worker, _)| worker.clone())
+    }
+
+    fn describe(&self, lease: &Lease) -> LeaseRef {
+        LeaseRef { key: (*lease.key).into(), worker: (*lease.worker).into(), number: lease.number + self.start }
+    }
+
+    fn get_mut(&mut self, slot: u32) -> &mut Lease {
+        // As in `remove`.
+        #[allow(clippy::expect_used)]
+        self.slots[slot as usize].as_mut().expect("an occupied slot")
+    }
+}

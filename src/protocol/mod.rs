@@ -1,0 +1,31 @@
+//! The wire: `PROTOCOL.md` in code.
+//!
+//! [`frame`] cuts bytes into lines, [`request`] reads a line, [`reply`] writes one, [`auth`] knows the proofs.
+
+pub mod auth;
+pub mod compression;
+pub mod frame;
+pub mod reply;
+pub mod request;
+
+/// A request that cannot be done: the `error` and `message` of its reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The stable code.
+    pub code: &'static str,
+    /// For people; begins with the code.
+    pub message: String,
+}
+
+impl Failure {
+    /// Puts the code before the text.
+    pub fn new(code: &'static str, text: impl std::fmt::Display) -> Self {
+        Self { code, message: format!("{code}: {text}") }
+    }
+}
+
+impl From<crate::engine::Error> for Failure {
+    fn from(error: crate::engine::Error) -> Self {
+        Self { code: error.code(), message: error.to_string() }
+    }
+}

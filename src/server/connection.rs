@@ -1,0 +1,161 @@
+//! One connection: bytes in, bytes out, within bounds.
+
+use super::dispatch::Dialogue;
+use super::state::State;
+use crate::buffer::Buffer;
+use crate::protocol::frame::LineDecoder;
+use interprocess::local_socket::tokio::Stream;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+/// Bytes read at a time.
+const CHUNK: usize = 64 * 1024;
+/// Replies held for a peer that does not read them, before its requests wait too.
+const MAX_UNSENT: usize = 1024 * 1024;
+/// How long a peer may take nothing of what is held for it.
+const MAX_STALL: Duration = Duration::from_secs(10);
+/// Chunks served before other connections have their turn.
+const MAX_TURNS: usize = 4;
+/// Memory that an idle connection keeps.
+const IDLE_MEMORY: usize = 16 * 1024;
+
+/// A future that serves a connection until it ends.
+pub(super) struct Connection {
+    stream: Stream,
+    decoder: LineDecoder,
+    dialogue: Dialogue,
+    out: Buffer,
+    /// Runs while the peer takes nothing.
+    stall: Option<Pin<Box<Sleep>>>,
+    state: Rc<State>,
+    counted_unsent: bool,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, state: Rc<State>) -> Self {
+        state.connections.set(state.connections.get() + 1);
+        Self {
+            stream,
+            decoder: LineDecoder::new(state.options.max_request_size),
+            dialogue: Dialogue::new(state.clone()),
+            out: Buffer::default(),
+            stall: None,
+            state,
+            counted_unsent: false,
+        }
+    }
+
+    /// Sends until everything is sent or the peer takes no more. Ready: with what ends the connection, or when all is sent.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            match Pin::new(&mut &self.stream).poll_write(cx, self.out.as_slice()) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(sent)) => {
+                    self.out.consume(sent);
+                    self.stall = None;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.count_unsent(true);
+                    let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_STALL)));
+                    ready!(stall.as_mut().poll(cx));
+                    self.state.log.warn("a peer that does not read is cut off", &[("unsent", self.out.len().into())]);
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+        self.count_unsent(false);
+        self.out.shrink(IDLE_MEMORY);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads a chunk. Ready: whether the peer has more to say.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let buffer = self.decoder.buffer();
+        buffer.shrink(IDLE_MEMORY);
+        let spare = buffer.spare(4096);
+        let room = spare.len().min(CHUNK);
+        let mut chunk = ReadBuf::uninit(&mut spare[..room]);
+        ready!(Pin::new(&mut &self.stream).poll_read(cx, &mut chunk))?;
+        let received = chunk.filled().len();
+        let full = received == room && room < CHUNK;
+        // SAFETY: `ReadBuf` says that so many bytes were written at the beginning of the spare room.
+        unsafe { buffer.commit(received) };
+        if full {
+            // There is likely to be more: read it in larger pieces.
+            buffer.spare((2 * room).min(CHUNK));
+        }
+        Poll::Ready(Ok(received > 0))
+    }
+
+    /// Answers the requests that are there whole, as long as there is room for replies.
+    fn answer(&mut self) {
+        let now = self.state.now();
+        while self.out.len() < MAX_UNSENT && !self.dialogue.is_over() {
+            let Some(frame) = self.decoder.next_frame() else { break };
+            self.dialogue.take(now, &frame, &mut self.out);
+        }
+        self.state.settle();
+    }
+
+    fn count_unsent(&mut self, unsent: bool) {
+        if self.counted_unsent == unsent {
+            return;
+        }
+        self.counted_unsent = unsent;
+        let count = &self.state.unsent;
+        if unsent {
+            count.set(count.get() + 1);
+        } else {
+            count.set(count.get() - 1);
+            if count.get() == 0 {
+                self.state.quiet.notify_waiters();
+            }
+        }
+    }
+}
+
+impl Future for Connection {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        for _ in 0..MAX_TURNS {
+            let sent = this.poll_send(cx)?;
+            if this.dialogue.is_over() {
+                ready!(sent);
+                return Poll::Ready(Ok(()));
+            }
+            // Requests that had to wait for room come before new ones.
+            this.answer();
+            if sent.is_ready() && !this.out.is_empty() {
+                continue;
+            }
+            if this.out.len() >= MAX_UNSENT {
+                return Poll::Pending;
+            }
+            if ready!(this.poll_receive(cx))? {
+                this.answer();
+            } else {
+                this.dialogue.hang_up();
+            }
+        }
+        // The others' turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.count_unsent(false);
+        self.state.connections.set(self.state.connections.get() - 1);
+        self.dialogue.end();
+        self.state.settle();
+    }
+}

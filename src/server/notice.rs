@@ -1,0 +1,53 @@
+use crate::engine::{Event, LeaseRef};
+use serde_json::{Value, json};
+
+/// Why a broker is no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopReason {
+    /// It was told to.
+    Asked,
+    /// Nobody asked for anything for as long as `idleTimeout` says.
+    Idle,
+    /// It failed; the text says how.
+    Failure(String),
+}
+
+/// What the host hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Something happened in the engine.
+    Event(Event),
+    /// A drain is over; whether everything under way was answered in time.
+    Drained(bool),
+    /// The last notice.
+    Stopped(StopReason),
+}
+
+impl Notice {
+    /// As JavaScript takes it: `{ "type", "detail" }`.
+    pub fn to_json(&self) -> String {
+        let (name, detail) = match self {
+            Notice::Event(Event::LeaseExpired { lease, token, name, pid }) => {
+                let LeaseRef { key, worker, number } = lease;
+                let detail = json!({ "key": key, "workerId": worker, "number": number, "token": token, "name": name, "pid": pid });
+                ("leaseExpired", detail)
+            }
+            Notice::Event(Event::WorkerLost { name, pid, leases }) => {
+                let leases: Vec<Value> = leases
+                    .iter()
+                    .map(|LeaseRef { key, worker, number }| json!({ "key": key, "workerId": worker, "number": number }))
+                    .collect();
+                ("workerLost", json!({ "name": name, "pid": pid, "leases": leases }))
+            }
+            Notice::Event(Event::NearCapacity { items, max_items }) => {
+                let utilization = *items as f64 / (*max_items).max(1) as f64;
+                ("nearCapacity", json!({ "items": items, "maxItems": max_items, "utilization": utilization }))
+            }
+            Notice::Drained(complete) => ("drained", json!(complete)),
+            Notice::Stopped(StopReason::Asked) => ("stopped", json!({ "reason": "stop" })),
+            Notice::Stopped(StopReason::Idle) => ("stopped", json!({ "reason": "idle" })),
+            Notice::Stopped(StopReason::Failure(why)) => ("stopped", json!({ "reason": "failure", "error": why })),
+        };
+        json!({ "type": name, "detail": detail }).to_string()
+    }
+}

@@ -1,0 +1,106 @@
+use super::log::{Level, Log};
+use super::notice::Notice;
+use super::options::Options;
+use super::{Notify, StopReason};
+use crate::engine::{Engine, Event, Micros};
+use crate::protocol::auth::Secret;
+use serde_json::json;
+use std::cell::{Cell, RefCell};
+use std::time::Instant;
+
+/// What all connections share, on the one thread that they share too.
+pub(super) struct State {
+    pub(super) engine: RefCell<Engine>,
+    pub(super) options: Options,
+    pub(super) secret: Option<Secret>,
+    pub(super) log: Log,
+    pub(super) started: Instant,
+    pub(super) draining: Cell<bool>,
+    pub(super) connections: Cell<usize>,
+    /// Connections with replies that have not been sent.
+    pub(super) unsent: Cell<usize>,
+    pub(super) last_request: Cell<Micros>,
+    /// Wakes the task that keeps time, because something is due earlier than it knows.
+    pub(super) earlier: tokio::sync::Notify,
+    /// What that task knows.
+    pub(super) alarm: Cell<Option<Micros>>,
+    /// Wakes who waits for `unsent` to become 0.
+    pub(super) quiet: tokio::sync::Notify,
+    /// Names for what has none.
+    serial: Cell<u64>,
+    notify: Notify,
+}
+
+impl State {
+    pub(super) fn new(mut options: Options, notify: Notify) -> Self {
+        let secret = options.take_secret();
+        Self {
+            engine: RefCell::new(Engine::new(options.engine())),
+            log: Log { level: options.log_level, structured: options.structured_logging },
+            options,
+            secret,
+            started: Instant::now(),
+            draining: Cell::new(false),
+            connections: Cell::new(0),
+            unsent: Cell::new(0),
+            last_request: Cell::new(0),
+            earlier: tokio::sync::Notify::new(),
+            alarm: Cell::new(None),
+            quiet: tokio::sync::Notify::new(),
+            serial: Cell::new(0),
+            notify,
+        }
+    }
+
+    pub(super) fn now(&self) -> Micros {
+        self.started.elapsed().as_micros() as Micros
+    }
+
+    pub(super) fn next_serial(&self) -> u64 {
+        self.serial.set(self.serial.get() + 1);
+        self.serial.get()
+    }
+
+    /// After the engine was used: passes on what happened in it, and sets the alarm.
+    pub(super) fn settle(&self) {
+        let (events, next) = {
+            let mut engine = self.engine.borrow_mut();
+            (engine.take_events(), engine.next_deadline())
+        };
+        events.into_iter().for_each(|event| self.tell_event(event));
+        let earlier = next.is_some_and(|next| self.alarm.get().is_none_or(|alarm| next < alarm));
+        if earlier {
+            self.alarm.set(next);
+            self.earlier.notify_one();
+        }
+    }
+
+    pub(super) fn drained(&self, complete: bool) {
+        (self.notify)(Notice::Drained(complete));
+    }
+
+    pub(super) fn stopped(&self, reason: StopReason) {
+        self.log.info("stopped", &[]);
+        (self.notify)(Notice::Stopped(reason));
+    }
+
+    fn tell_event(&self, event: Event) {
+        if self.log.is_on(Level::Warn) {
+            match &event {
+                Event::LeaseExpired { lease, .. } => {
+                    let fields =
+                        [("key", json!(lease.key)), ("workerId", json!(lease.worker)), ("number", json!(lease.number))];
+                    self.log.info("a lease has expired", &fields);
+                }
+                Event::WorkerLost { name, pid, leases } => {
+                    let fields = [("name", json!(name)), ("pid", json!(pid)), ("leases", json!(leases.len()))];
+                    self.log.info("a worker has gone, its leases are free", &fields);
+                }
+                Event::NearCapacity { items, max_items } => {
+                    self.log.warn("nearly full", &[("items", json!(items)), ("maxItems", json!(max_items))]);
+                }
+            }
+        }
+        (self.notify)(Notice::Event(event));
+    }
+}
