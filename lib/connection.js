@@ -190,7 +190,18 @@ class Connection {
     try {
       this.#native?.send(lines)
     } catch (error) {
+      this.#takeLastWords()
       this.#lost(String(/** @type {Error} */ (error).message))
+    }
+  }
+
+  /** A broker that hangs up may have said why. */
+  #takeLastWords() {
+    try {
+      const batch = this.#native?.receive(0)
+      if (batch != null) this.#take(batch)
+    } catch {
+      // It has not.
     }
   }
 

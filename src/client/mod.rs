@@ -7,8 +7,6 @@
 mod lines;
 #[cfg(unix)]
 mod polled;
-#[cfg(all(test, unix))]
-mod tests;
 mod threaded;
 
 pub use lines::Batch;

@@ -6,6 +6,7 @@ use interprocess::local_socket::{GenericFilePath, ToFsName};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -16,7 +17,9 @@ type Wake = Box<dyn Fn() + Send>;
 #[derive(Debug)]
 pub struct Threaded {
     shared: Arc<Shared>,
-    outgoing: UnboundedSender<Vec<u8>>,
+    /// `None` only while it is dropped: that ends the thread.
+    outgoing: Option<UnboundedSender<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -41,15 +44,16 @@ impl Threaded {
         let (ready, connected) = mpsc::sync_channel(1);
         let shared = Arc::new(Shared::default());
         let (path, theirs) = (path.to_owned(), shared.clone());
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("ephemeral-client".into())
             .spawn(move || serve(path, &theirs, orders, &ready, &wake))?;
         connected.recv().unwrap_or_else(|_| Err(hung_up()))?;
-        Ok(Self { shared, outgoing })
+        Ok(Self { shared, outgoing: Some(outgoing), thread: Some(thread) })
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.outgoing.send(bytes.to_vec()).map_err(|_| ErrorKind::BrokenPipe.into())
+        let sent = self.outgoing.as_ref().and_then(|outgoing| outgoing.send(bytes.to_vec()).ok());
+        sent.ok_or_else(|| ErrorKind::BrokenPipe.into())
     }
 
     pub(super) fn receive(&mut self) -> io::Result<Option<Batch>> {
@@ -65,6 +69,16 @@ impl Threaded {
         let waited = self.shared.arrived.wait_timeout_while(self.shared.lock(), limit, nothing);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
         batch
+    }
+}
+
+impl Drop for Threaded {
+    /// Waits for the thread, which may be about to call `wake`.
+    fn drop(&mut self) {
+        self.outgoing = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Core {
     callback: Cell<sys::napi_ref>,
     signal: RefCell<Option<Signal>>,
     awaiting: Cell<bool>,
+    /// Something was sent during the callback, or in the microtasks after it, when its answer had been given already.
+    sent: Cell<bool>,
     closed: Cell<bool>,
 }
 
@@ -64,6 +66,7 @@ impl NativeClient {
     #[napi(catch_unwind)]
     pub fn send(&self, text: String) -> Result<()> {
         let text = zeroize::Zeroizing::new(text);
+        self.core.sent.set(true);
         self.core.set_awaiting(true);
         let all_sent = self.core.with_link(|link| link.send(text.as_bytes()).and_then(|()| link.flush()));
         self.core.watch(!all_sent.map_err(system)?);
@@ -112,6 +115,7 @@ impl Core {
             callback: Cell::new(reference),
             signal: RefCell::new(None),
             awaiting: Cell::new(false),
+            sent: Cell::new(false),
             closed: Cell::new(false),
         });
         signal.attach(&core);
@@ -180,9 +184,11 @@ impl Core {
         if unsafe { sys::napi_open_handle_scope(env, &raw mut scope) } != sys::Status::napi_ok {
             return;
         }
+        self.sent.set(false);
         // SAFETY: within the scope just opened.
-        if let Some(awaiting) = unsafe { self.call(batch, error) } {
-            self.set_awaiting(awaiting);
+        let awaiting = unsafe { self.call(batch, error) };
+        if awaiting == Some(false) && !self.sent.get() {
+            self.set_awaiting(false);
         }
         // SAFETY: it was opened above.
         unsafe { sys::napi_close_handle_scope(env, scope) };

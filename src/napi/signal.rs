@@ -5,9 +5,10 @@ use super::client::Core;
 use super::poll::Poll;
 use napi::bindgen_prelude::{Env, Result};
 use napi::sys;
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::ptr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// Calls [`Core::ready`] on the loop's thread.
 pub(super) enum Signal {
@@ -102,12 +103,12 @@ pub(super) struct Waker {
     function: sys::napi_threadsafe_function,
     /// Shared with the context; freed by the finalizer.
     target: *mut Target,
+    env: sys::napi_env,
 }
 
 /// What a waker wakes. Used on the loop's thread only.
 struct Target {
-    core: std::cell::RefCell<std::rc::Weak<Core>>,
-    env: sys::napi_env,
+    core: RefCell<Weak<Core>>,
 }
 
 /// The link thread's hold on the function.
@@ -128,8 +129,7 @@ impl Drop for Shared {
 impl Waker {
     fn new(env: &Env) -> Result<Self> {
         let name = env.create_string("ephemeral-broker")?;
-        let target =
-            Box::into_raw(Box::new(Target { core: std::cell::RefCell::new(std::rc::Weak::new()), env: env.raw() }));
+        let target = Box::into_raw(Box::new(Target { core: RefCell::new(Weak::new()) }));
         let mut function = ptr::null_mut();
         // SAFETY: `target` lives until `finalize`; two threads, this one and the link's, hold the function.
         let status = unsafe {
@@ -149,8 +149,12 @@ impl Waker {
         };
         napi::check_status!(status)?;
         // SAFETY: just made. Nothing is awaited yet, so it must not keep the process.
-        unsafe { sys::napi_unref_threadsafe_function(env.raw(), function) };
-        Ok(Self { function, target })
+        // The hook runs before the function, which is older, goes with the environment.
+        unsafe {
+            sys::napi_unref_threadsafe_function(env.raw(), function);
+            sys::napi_add_env_cleanup_hook(env.raw(), Some(environment_ends), target.cast());
+        }
+        Ok(Self { function, target, env: env.raw() })
     }
 
     fn attach(&self, core: &Rc<Core>) {
@@ -170,8 +174,11 @@ impl Waker {
     }
 
     fn release(self) {
-        // SAFETY: this thread's hold, let go of once.
-        unsafe { sys::napi_release_threadsafe_function(self.function, sys::ThreadsafeFunctionReleaseMode::release) };
+        // SAFETY: added by `new`; then this thread's hold, let go of once.
+        unsafe {
+            sys::napi_remove_env_cleanup_hook(self.env, Some(environment_ends), self.target.cast());
+            sys::napi_release_threadsafe_function(self.function, sys::ThreadsafeFunctionReleaseMode::release);
+        }
     }
 }
 
@@ -181,11 +188,18 @@ unsafe extern "C" fn wake(env: sys::napi_env, _callback: sys::napi_value, contex
     }
     // SAFETY: the context given to the function, alive until `finalize`.
     let target = unsafe { &*context.cast::<Target>() };
-    debug_assert_eq!(target.env, env);
     let core = target.core.borrow().upgrade();
     if let Some(core) = core {
         // A panic must not cross into Node's code.
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| core.ready()));
+    }
+}
+
+unsafe extern "C" fn environment_ends(target: *mut c_void) {
+    // SAFETY: alive until `finalize`.
+    let core = unsafe { (*target.cast::<Target>()).core.borrow().upgrade() };
+    if let Some(core) = core {
+        core.close();
     }
 }
 

@@ -15,13 +15,15 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, sleep_until, timeout};
 
 /// How long to wait before accepting again, when the system has no more descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// How long one that is turned away may take for its first request.
+const TURN_AWAY: Duration = Duration::from_secs(1);
 
 /// Listens, says through `ready` whether that went well, and serves until it is told to stop.
 pub(super) fn run(
@@ -112,11 +114,14 @@ fn admit(state: &Rc<State>, stream: Stream) {
     });
 }
 
+/// Waits for the first request, so that its reply finds somebody who reads.
 async fn turn_away(mut stream: Stream, limit: usize) {
+    let mut request = zeroize::Zeroizing::new([0; 1024]);
+    let _ = timeout(TURN_AWAY, stream.read(request.as_mut())).await;
     let mut line = Buffer::default();
     let text = format!("the broker has {limit} connections, no more are allowed (maxConnections)");
     Writer::new(&mut line).failure(None, &Failure::new("too_many_connections", text));
-    let _ = timeout(ACCEPT_PAUSE, stream.write_all(line.as_slice())).await;
+    let _ = timeout(TURN_AWAY, stream.write_all(line.as_slice())).await;
 }
 
 /// Ends what is due, when it is due.
