@@ -6,42 +6,24 @@ const { setTimeout, clearTimeout } = require('node:timers')
 const { BrokerError } = require('./errors.js')
 const { handshake } = require('./handshake.js')
 const native = require('./native.js')
+const { Pending, PendingTable } = require('./pending.js')
 
 /**
  * What a request comes to: its reply, as the broker sent it.
  * @typedef {Record<string, any> & { id?: number, ok: boolean, error?: string, message?: string }} Reply
  */
 
+/** @typedef {InstanceType<typeof Pending>} Request */
+
 /**
  * How to reach a broker.
- * @typedef {{ pipe: string, name: string, timeout: number, secret: string | null, debug: boolean }} Settings
+ * @typedef {{ pipe: string, name: string, timeout: number, secret: string | null, debug: boolean, wishes: import('./operations.js').Wishes }} Settings
  */
 
 /** Errors for which a broker may be about to appear. */
 const NOT_YET = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN'])
 const RETRY_MS = [1, 2, 5, 10, 20, 50]
 const settled = Promise.resolve()
-
-/** A request under way. */
-class Pending {
-  /**
-   * @param {number} id
-   * @param {string | (() => string)} body
-   * @param {(reply: Reply) => void} resolve
-   * @param {(error: unknown) => void} reject
-   * @param {number} deadline
-   */
-  constructor(id, body, resolve, reject, deadline) {
-    this.id = id
-    this.body = body
-    this.resolve = resolve
-    this.reject = reject
-    this.deadline = deadline
-    this.sent = false
-    /** Undoes what was done for its signal. @type {(() => void) | null} */
-    this.release = null
-  }
-}
 
 /**
  * One connection, many requests on it. It connects with the first of them, and again after it was lost.
@@ -55,9 +37,7 @@ class Connection {
   #native = null
   /** @type {'idle' | 'seeking' | 'greeting' | 'open' | 'closed'} */
   #phase = 'idle'
-  /** In the order in which they were asked. @type {Map<number, Pending>} */
-  #pending = new Map()
-  #lastId = 0
+  #pending = new PendingTable()
   /** Lines for the next write, and how many they are. */
   #queue = ''
   #queued = 0
@@ -90,60 +70,43 @@ class Connection {
   }
 
   /**
-   * Sends a request: `body` is the text between the braces, the id left out, or makes it once the broker is known.
-   * @param {string | (() => string)} body
-   * @param {(reply: Reply) => void} resolve
-   * @param {(error: unknown) => void} reject
+   * Sends a request. `body` and `decode` are an operation's.
+   * @param {Request['body']} body
+   * @param {Request['decode']} decode
+   * @param {unknown} subject
    * @param {number} timeout
    * @param {AbortSignal} [signal]
-   * @returns {Pending | null}
+   * @returns {Promise<any>}
    */
-  request(body, resolve, reject, timeout, signal) {
-    if (this.#phase === 'closed') {
-      reject(new BrokerError('closed', 'this client was closed'))
-      return null
-    }
-    if (signal?.aborted) {
-      reject(aborted(signal))
-      return null
-    }
-    const pending = new Pending(++this.#lastId, body, resolve, reject, native.now() + timeout)
-    if (signal) this.#listen(pending, signal)
-    this.#pending.set(pending.id, pending)
-    if (pending.deadline < this.#alarm) this.#setAlarm(pending.deadline)
-    if (this.#phase === 'open') this.#enqueue(pending)
-    else if (this.#phase === 'idle') this.#connect()
-    return pending
+  request(body, decode, subject, timeout, signal) {
+    // The collector is what limits the rate: no function is made for a request but the two that a promise needs.
+    const promise = new Promise(capture)
+    const pending = new Pending(body, decode, subject, Math.ceil(native.now() + timeout))
+    pending.resolve = captured.resolve
+    pending.reject = captured.reject
+    this.#ask(pending, signal)
+    return promise
   }
 
   /**
    * Sends a request and blocks until it has come to something.
-   * @param {string | (() => string)} body
+   * @param {Request['body']} body
+   * @param {Request['decode']} decode
+   * @param {unknown} subject
    * @param {number} timeout
-   * @returns {Reply}
+   * @returns {any}
    */
-  requestSync(body, timeout) {
-    /** @type {Reply | undefined} */
-    let reply
-    /** @type {unknown} */
-    let failure
-    let over = false
-    const pending = this.request(
-      body,
-      value => {
-        reply = value
-        over = true
-      },
-      error => {
-        failure = error
-        over = true
-      },
-      timeout
-    )
-    while (!over && pending) this.#advance(pending)
+  requestSync(body, decode, subject, timeout) {
+    const pending = new Pending(body, decode, subject, Math.ceil(native.now() + timeout))
+    /** @type {{ value?: any, error?: unknown } | undefined} */
+    let outcome
+    pending.resolve = value => (outcome = { value })
+    pending.reject = error => (outcome = { error })
+    this.#ask(pending)
+    while (!outcome) this.#advance(pending)
     this.#native?.setAwaiting(this.#pending.size > 0)
-    if (reply) return reply
-    throw failure
+    if ('error' in outcome) throw outcome.error
+    return outcome.value
   }
 
   /** Takes leave of the broker, and gives up what is under way. */
@@ -155,9 +118,25 @@ class Connection {
     this.#disconnect('closed')
   }
 
-  /** @param {Pending} pending */
+  /**
+   * @param {Request} pending
+   * @param {AbortSignal} [signal]
+   */
+  #ask(pending, signal) {
+    if (this.#phase === 'closed') return pending.reject(new BrokerError('closed', 'this client was closed'))
+    if (signal?.aborted) return pending.reject(aborted(signal))
+    if (signal) this.#listen(pending, signal)
+    this.#pending.add(pending)
+    if (this.#settings.debug) this.#trace(pending)
+    if (pending.deadline < this.#alarm) this.#setAlarm(pending.deadline)
+    if (this.#phase === 'open') this.#enqueue(pending)
+    else if (this.#phase === 'idle') this.#connect()
+  }
+
+  /** @param {Request} pending */
   #enqueue(pending) {
-    const body = typeof pending.body === 'string' ? pending.body : pending.body()
+    const body = typeof pending.body === 'string' ? pending.body : pending.body(this.#broker, this.#settings.wishes)
+    pending.body = ''
     if (this.#plain) {
       // Such a broker names no ids: one at a time, and the reply is that one's.
       if (this.#first() !== pending) return
@@ -237,19 +216,33 @@ class Connection {
     const pending = this.#plain ? this.#first() : this.#pending.get(/** @type {number} */ (reply?.id))
     if (!pending) {
       // The reply to a request that was given up.
-      if (typeof reply?.id === 'number' && reply.id <= this.#lastId) return
+      if (typeof reply?.id === 'number' && reply.id <= this.#pending.lastId) return
       const text = `what listens on ${this.#settings.pipe} answered what nobody asked`
       return this.#break(new BrokerError('protocol_error', reply?.message ? `${text}: ${reply.message}` : text))
     }
     this.#forget(pending)
-    if (reply.ok) pending.resolve(reply)
+    if (reply.ok) this.#resolve(pending, reply)
     else pending.reject(new BrokerError(reply.error ?? 'protocol_error', reply.message))
     if (this.#plain) this.#next()
   }
 
+  /**
+   * @param {Request} pending
+   * @param {Reply} reply
+   */
+  #resolve(pending, reply) {
+    let value
+    try {
+      value = pending.decode(reply, pending.subject, this.#broker)
+    } catch (error) {
+      return pending.reject(error)
+    }
+    pending.resolve(value)
+  }
+
   /** The request whose turn it is, with a broker that takes one at a time. */
   #first() {
-    return this.#pending.values().next().value
+    return this.#pending.all()[0]
   }
 
   #next() {
@@ -320,11 +313,11 @@ class Connection {
     this.#broker = step.value.broker
     this.#plain = step.value.plain ?? null
     this.#phase = 'open'
-    for (const pending of this.#pending.values()) this.#enqueueOrReject(pending)
+    for (const pending of this.#pending.all()) this.#enqueueOrReject(pending)
     this.#flush()
   }
 
-  /** @param {Pending} pending */
+  /** @param {Request} pending */
   #enqueueOrReject(pending) {
     try {
       this.#enqueue(pending)
@@ -336,11 +329,9 @@ class Connection {
 
   /** @returns {Promise<void>} settles when the broker has taken leave, or cannot any more */
   #bye() {
-    return new Promise(resolve => {
-      const done = () => resolve()
-      this.request('"action":"bye"', done, done, this.#settings.timeout)
-      this.#flush()
-    })
+    const left = this.request('"action":"bye"', () => undefined, undefined, this.#settings.timeout)
+    this.#flush()
+    return left.catch(() => undefined)
   }
 
   /** @param {string} why */
@@ -373,22 +364,22 @@ class Connection {
     this.#retry = null
   }
 
-  /** @param {(pending: Pending) => InstanceType<typeof BrokerError>} why */
+  /** @param {(pending: Request) => InstanceType<typeof BrokerError>} why */
   #failAll(why) {
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.all()) {
       this.#forget(pending)
       pending.reject(why(pending))
     }
   }
 
-  /** @param {Pending} pending */
+  /** @param {Request} pending */
   #forget(pending) {
-    this.#pending.delete(pending.id)
-    pending.release?.()
+    this.#pending.delete(pending)
+    if (pending.release) pending.release()
   }
 
   /**
-   * @param {Pending} pending
+   * @param {Request} pending
    * @param {AbortSignal} signal
    */
   #listen(pending, signal) {
@@ -398,11 +389,11 @@ class Connection {
   }
 
   /**
-   * @param {Pending} pending
+   * @param {Request} pending
    * @param {InstanceType<typeof BrokerError>} error
    */
   #giveUp(pending, error) {
-    if (!this.#pending.has(pending.id)) return
+    if (this.#pending.get(pending.id) !== pending) return
     this.#forget(pending)
     pending.reject(error)
     // Without ids, a reply that is still to come would be taken for the next request's.
@@ -410,6 +401,28 @@ class Connection {
     if (this.#pending.size > 0) return
     if (this.#phase === 'seeking') this.#disconnect('idle')
     else this.#native?.setAwaiting(false)
+  }
+
+  /**
+   * Logs what becomes of a request; never a value.
+   * @param {Request} pending
+   */
+  #trace(pending) {
+    const start = native.now()
+    const { resolve, reject } = pending
+    const log = (/** @type {string} */ outcome) => {
+      process.stderr.write(`[client] request ${pending.id}: ${outcome} after ${(native.now() - start).toFixed(3)} ms\n`)
+    }
+    if (typeof pending.body === 'string') process.stderr.write(`[client] request ${pending.id}: ${pending.body}\n`)
+    else process.stderr.write(`[client] request ${pending.id}: set ${JSON.stringify(pending.subject)}\n`)
+    pending.resolve = (/** @type {any} */ value) => {
+      log('done')
+      resolve(value)
+    }
+    pending.reject = (/** @type {unknown} */ error) => {
+      log(String(/** @type {any} */ (error)?.code ?? error))
+      reject(error)
+    }
   }
 
   /** @param {number} at */
@@ -423,14 +436,14 @@ class Connection {
     const now = native.now()
     this.#alarm = Infinity
     let next = Infinity
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.all()) {
       if (pending.deadline <= now) this.#giveUp(pending, this.#timedOut(pending))
       else next = Math.min(next, pending.deadline)
     }
     if (next < this.#alarm) this.#setAlarm(next)
   }
 
-  /** @param {Pending} pending */
+  /** @param {Request} pending */
   #timedOut(pending) {
     const { pipe } = this.#settings
     return pending.sent
@@ -443,7 +456,7 @@ class Connection {
 
   /**
    * A blocking request's step: whatever brings it further.
-   * @param {Pending} pending
+   * @param {Request} pending
    */
   #advance(pending) {
     const left = pending.deadline - native.now()
@@ -461,6 +474,18 @@ class Connection {
       this.#lost(String(/** @type {Error} */ (error).message))
     }
   }
+}
+
+/** Where `capture` leaves what a promise was given. */
+const captured = { resolve: (/** @type {any} */ _value) => {}, reject: (/** @type {unknown} */ _error) => {} }
+
+/**
+ * @param {(value: any) => void} resolve
+ * @param {(error: unknown) => void} reject
+ */
+function capture(resolve, reject) {
+  captured.resolve = resolve
+  captured.reject = reject
 }
 
 /** The escape hatch for a host whose event loop cannot watch the connection: a thread reads it. */

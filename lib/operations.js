@@ -1,0 +1,150 @@
+// @ts-check
+'use strict'
+
+const { deflate, inflate } = require('./compression.js')
+const { BrokerError, show } = require('./errors.js')
+
+/** @typedef {import('./connection.js').Reply} Reply */
+
+/**
+ * What a client can ask. `encode` checks the arguments and gives the request's text between the braces, or, where that depends on what the broker says
+ * when it is greeted, makes it then. `decode` gives what the reply means; `subject` is the first argument.
+ * @typedef {{
+ *   encode: (a?: any, b?: any, c?: any) => string | ((broker: Record<string, any>, wishes: Wishes) => string),
+ *   decode: (reply: Reply, subject: any, broker: Record<string, any>) => any
+ * }} Operation
+ */
+
+/**
+ * What a client's options say of compression.
+ * @typedef {{ compression?: boolean, compressionThreshold?: number }} Wishes
+ */
+
+const DEFAULT_THRESHOLD = 1024
+
+/** @type {Operation} */
+const get = {
+  encode: key => `"action":"get","key":${keyText(key)}`,
+  decode: (reply, key, broker) => (reply.compressed ? inflate(key, reply.value, broker.limits?.maxValueSize) : reply.value)
+}
+
+/** @type {Operation} */
+const set = {
+  encode(key, value, ttl) {
+    const head = `"action":"set","key":${keyText(key)}`
+    const json = valueText(key, value)
+    const time = ttlText(ttl)
+    return (broker, wishes) => compressed(head, json, time, broker.compression, wishes) ?? `${head},"value":${json}${time}`
+  },
+  decode: () => true
+}
+
+/** @type {Operation} */
+const del = {
+  encode: key => `"action":"del","key":${keyText(key)}`,
+  decode: reply => reply.deleted ?? true
+}
+
+/** @type {Operation} */
+const has = {
+  encode: key => `"action":"has","key":${keyText(key)}`,
+  decode: reply => reply.exists
+}
+
+/** @type {Operation} */
+const lease = {
+  encode(key, workerId, ttl) {
+    const worker = nameOf(workerId)
+    if (!key || !worker) {
+      throw new BrokerError('key_and_worker_required', `lease takes a key and a workerId, not ${show(key)} and ${show(workerId)}`)
+    }
+    const detached = typeof ttl === 'object' && ttl?.detached ? ',"detached":true' : ''
+    return `"action":"lease","key":${keyText(key)},"workerId":${JSON.stringify(worker)}${ttlText(ttl)}${detached}`
+  },
+  decode: reply => reply.value
+}
+
+/** @type {Operation} */
+const release = {
+  encode(workerId, key) {
+    const worker = nameOf(workerId)
+    if (!worker) throw new BrokerError('worker_required', `release takes a workerId, not ${show(workerId)}`)
+    return `"action":"release","workerId":${JSON.stringify(worker)}${key === undefined ? '' : `,"key":${keyText(key)}`}`
+  },
+  decode: reply => reply.released
+}
+
+/** @type {Operation} */
+const list = { encode: () => '"action":"list"', decode: reply => reply.items }
+
+/** @type {Operation} */
+const ping = { encode: () => '"action":"ping"', decode: () => undefined }
+
+/** @type {Operation} */
+const stats = { encode: () => '"action":"stats"', decode: reply => reply.stats }
+
+/** @type {Operation} */
+const health = { encode: () => '"action":"health"', decode: ({ id, ...rest }) => rest }
+
+/** @type {Operation} */
+const metrics = { encode: () => '"action":"metrics"', decode: reply => reply.metrics }
+
+/** @param {unknown} key */
+function keyText(key) {
+  if (typeof key === 'string' && key !== '') return JSON.stringify(key)
+  if (key === undefined || key === null || key === '') {
+    throw new BrokerError('key_required', `a key is a string that is not empty, not ${show(key)}`)
+  }
+  throw new BrokerError('invalid_request', `a key is a string, not ${show(key)}`)
+}
+
+/** @param {unknown} worker */
+function nameOf(worker) {
+  return typeof worker === 'number' ? String(worker) : typeof worker === 'string' ? worker : ''
+}
+
+/**
+ * @param {string} key
+ * @param {unknown} value
+ */
+function valueText(key, value) {
+  let json
+  try {
+    json = JSON.stringify(value)
+  } catch (cause) {
+    const why = /** @type {Error} */ (cause).message
+    throw new BrokerError('invalid_value', `the value for ${show(key)} cannot be said in JSON: ${why}`, { cause })
+  }
+  if (json === undefined) throw new BrokerError('invalid_value', `the value for ${show(key)} cannot be said in JSON: it is ${show(value)}`)
+  return json
+}
+
+/**
+ * The member that says a TTL, given as such or in options.
+ * @param {number | { ttl?: number } | null | undefined} given
+ */
+function ttlText(given) {
+  const ttl = typeof given === 'object' ? given?.ttl : given
+  if (ttl === undefined || ttl === null) return ''
+  if (typeof ttl !== 'number' || !(ttl >= 0 && ttl <= Number.MAX_SAFE_INTEGER)) {
+    throw new BrokerError('invalid_ttl', `a TTL is a number of milliseconds above 0, not ${show(ttl)}`)
+  }
+  return `,"ttl":${ttl}`
+}
+
+/**
+ * The request with its value compressed, where that is wished and makes it smaller.
+ * @param {string} head
+ * @param {string} json
+ * @param {string} time
+ * @param {{ enabled: boolean, threshold: number } | undefined} broker
+ * @param {Wishes} wishes
+ */
+function compressed(head, json, time, broker, { compression = broker?.enabled ?? false, compressionThreshold }) {
+  if (!compression || json.length < (compressionThreshold ?? broker?.threshold ?? DEFAULT_THRESHOLD)) return null
+  const packed = deflate(json)
+  if (packed === null) return null
+  return `${head},"value":"${packed}"${time},"compressed":true,"beforeSize":${json.length},"afterSize":${packed.length}`
+}
+
+module.exports = { get, set, del, has, lease, release, list, ping, stats, health, metrics }

@@ -1,0 +1,90 @@
+// @ts-check
+'use strict'
+
+/** A request under way. */
+class Pending {
+  /**
+   * @param {string | ((broker: Record<string, any>, wishes: any) => string)} body
+   * @param {import('./operations.js').Operation['decode']} decode
+   * @param {unknown} subject
+   * @param {number} deadline
+   */
+  constructor(body, decode, subject, deadline) {
+    this.id = 0
+    /** What to send; no more than that it was, once it was. */
+    this.body = body
+    this.decode = decode
+    this.subject = subject
+    this.deadline = deadline
+    this.sent = false
+    /** @type {(value: any) => void} */
+    this.resolve = ignore
+    /** @type {(error: unknown) => void} */
+    this.reject = ignore
+    /** Undoes what was done for its signal. @type {(() => void) | null} */
+    this.release = null
+  }
+}
+
+function ignore() {}
+
+/**
+ * The requests under way, by id. A ring of slots in place of a Map: a Map that thousands of ids pass through is rebuilt over and over, which was most of
+ * what the collector had to do.
+ */
+class PendingTable {
+  /** A power of two of them, at most half of them taken. @type {Array<Pending | undefined>} */
+  #slots = new Array(64).fill(undefined)
+  #lastId = 0
+  size = 0
+
+  /** The id given last. */
+  get lastId() {
+    return this.#lastId
+  }
+
+  /**
+   * Gives it the next id whose slot is free.
+   * @param {Pending} pending
+   */
+  add(pending) {
+    if (this.size * 2 >= this.#slots.length) this.#grow()
+    const mask = this.#slots.length - 1
+    do this.#lastId++
+    while (this.#slots[this.#lastId & mask] !== undefined)
+    pending.id = this.#lastId
+    this.#slots[pending.id & mask] = pending
+    this.size++
+  }
+
+  /**
+   * @param {number} id
+   * @returns {Pending | undefined}
+   */
+  get(id) {
+    const pending = this.#slots[id & (this.#slots.length - 1)]
+    return pending?.id === id ? pending : undefined
+  }
+
+  /** @param {Pending} pending */
+  delete(pending) {
+    this.#slots[pending.id & (this.#slots.length - 1)] = undefined
+    this.size--
+  }
+
+  /** All of them, in the order in which they were asked. */
+  all() {
+    const taken = /** @type {Pending[]} */ (this.#slots.filter(slot => slot !== undefined))
+    return taken.sort((a, b) => a.id - b.id)
+  }
+
+  #grow() {
+    const all = this.all()
+    this.#slots = new Array(this.#slots.length * 2).fill(undefined)
+    const mask = this.#slots.length - 1
+    // Two that had slots of their own have them among twice as many, too.
+    for (const pending of all) this.#slots[pending.id & mask] = pending
+  }
+}
+
+module.exports = { Pending, PendingTable }
