@@ -135,15 +135,11 @@ class Connection {
 
   /** @param {Request} pending */
   #enqueue(pending) {
+    // A broker that names no ids takes one request at a time: the reply is that one's.
+    if (this.#plain && this.#first() !== pending) return
     const body = typeof pending.body === 'string' ? pending.body : pending.body(this.#broker, this.#settings.wishes)
+    this.#queue += this.#plain ? this.#plain(body) : `{"id":${pending.id},${body}}\n`
     pending.body = ''
-    if (this.#plain) {
-      // Such a broker names no ids: one at a time, and the reply is that one's.
-      if (this.#first() !== pending) return
-      this.#queue += this.#plain(body)
-    } else {
-      this.#queue += `{"id":${pending.id},${body}}\n`
-    }
     pending.sent = true
     if (this.#queued++ === 0) {
       this.#seen = 1
