@@ -11,6 +11,7 @@ use std::path::Path;
 use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
+use zeroize::Zeroize;
 
 /// What V8 should think that an open connection weighs: a test runner that loads the package anew for each file leaves clients behind, which are
 /// closed when they are collected, and collection follows weight.
@@ -32,6 +33,8 @@ pub(super) struct Core {
     callback: Cell<sys::napi_ref>,
     signal: RefCell<Option<Signal>>,
     awaiting: Cell<bool>,
+    /// For `send`; empty between.
+    scratch: RefCell<Vec<u8>>,
     /// Something was sent during the callback, or in the microtasks after it, when its answer had been given already.
     sent: Cell<bool>,
     closed: Cell<bool>,
@@ -64,11 +67,13 @@ impl NativeClient {
 
     /// Sends lines, to which replies are awaited.
     #[napi(catch_unwind)]
-    pub fn send(&self, text: String) -> Result<()> {
-        let text = zeroize::Zeroizing::new(text);
+    pub fn send(&self, env: Env, #[napi(ts_arg_type = "string")] text: Unknown<'_>) -> Result<()> {
         self.core.sent.set(true);
         self.core.set_awaiting(true);
-        let all_sent = self.core.with_link(|link| link.send(text.as_bytes()).and_then(|()| link.flush()));
+        let mut bytes = self.core.scratch.borrow_mut();
+        copy_text(env.raw(), text.raw(), &mut bytes)?;
+        let all_sent = self.core.with_link(|link| link.send(&bytes).and_then(|()| link.flush()));
+        bytes.zeroize();
         self.core.watch(!all_sent.map_err(system)?);
         Ok(())
     }
@@ -115,6 +120,7 @@ impl Core {
             callback: Cell::new(reference),
             signal: RefCell::new(None),
             awaiting: Cell::new(false),
+            scratch: RefCell::new(Vec::new()),
             sent: Cell::new(false),
             closed: Cell::new(false),
         });
@@ -306,6 +312,27 @@ fn js_null(env: sys::napi_env) -> sys::napi_value {
     // SAFETY: fills the pointer with a value that always exists.
     unsafe { sys::napi_get_null(env, &raw mut value) };
     value
+}
+
+/// Copies a string's UTF-8, in one pass over it: its length is asked for in the units that V8 has at hand.
+fn copy_text(env: sys::napi_env, text: sys::napi_value, into: &mut Vec<u8>) -> Result<()> {
+    let (mut units, mut written) = (0, 0);
+    into.clear();
+    // SAFETY: a unit takes three bytes at most, and what is written ends with a zero, for all of which there is room.
+    unsafe {
+        napi::check_status!(sys::napi_get_value_string_utf16(env, text, ptr::null_mut(), 0, &raw mut units))?;
+        into.reserve(3 * units + 1);
+        let room = into.capacity();
+        napi::check_status!(sys::napi_get_value_string_utf8(
+            env,
+            text,
+            into.as_mut_ptr().cast(),
+            room,
+            &raw mut written
+        ))?;
+        into.set_len(written);
+    }
+    Ok(())
 }
 
 fn batch_to_js(env: sys::napi_env, batch: &Batch) -> Result<sys::napi_value> {

@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// Bytes read at a time.
-const CHUNK: usize = 64 * 1024;
+/// Bytes read at a time. Small, so that the peer has the first replies while the next requests are done.
+const CHUNK: usize = 16 * 1024;
 /// Replies held for a peer that does not read them, before its requests wait too.
 const MAX_UNSENT: usize = 1024 * 1024;
 /// How long a peer may take nothing of what is held for it.
