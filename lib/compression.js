@@ -23,15 +23,16 @@ function deflate(json) {
  * @param {number} [limit]
  */
 function inflate(key, packed, limit = MAX_INFLATED) {
+  let why = 'it is not the gzip of a JSON text'
   try {
-    if (typeof packed !== 'string') throw new TypeError('it is not a string')
-    return JSON.parse(gunzipSync(Buffer.from(packed, 'base64'), { maxOutputLength: limit }).toString())
-  } catch (cause) {
-    const why = /** @type {Error} */ (cause).message
+    const json = gunzipSync(Buffer.from(String(packed), 'base64'), { maxOutputLength: limit }).toString()
+    return JSON.parse(json)
+  } catch (error) {
+    if (/** @type {any} */ (error).code === 'ERR_BUFFER_TOO_LARGE') why = `it has more than ${limit} bytes`
+    // No cause: the parser's words quote the text, and so the value.
     throw new BrokerError(
       'invalid_value',
-      `the value under ${JSON.stringify(key)} says that it is compressed, but cannot be inflated: ${why}`,
-      { cause }
+      `the value under ${JSON.stringify(key)} says that it is compressed, but cannot be inflated: ${why}`
     )
   }
 }

@@ -198,9 +198,11 @@ class Connection {
     let replies
     try {
       replies = JSON.parse(batch)
-    } catch (cause) {
+      if (!replies.every(isReply)) throw new SyntaxError('a reply is an object')
+    } catch {
+      // Not the parser's own words: they quote the text, and so a value.
       return this.#break(
-        new BrokerError('protocol_error', `what listens on ${this.#settings.pipe} is not a broker: it does not speak JSON`, { cause })
+        new BrokerError('protocol_error', `what listens on ${this.#settings.pipe} is not a broker: it does not answer with JSON objects`)
       )
     }
     if (this.#greeting) return this.#greet(replies)
@@ -442,8 +444,10 @@ class Connection {
   /** @param {Request} pending */
   #timedOut(pending) {
     const { pipe } = this.#settings
-    return pending.sent
-      ? new BrokerError('timeout', `the broker on ${pipe} did not answer in time; whether the request was done is not known`)
+    if (pending.sent)
+      return new BrokerError('timeout', `the broker on ${pipe} did not answer in time; whether the request was done is not known`)
+    return this.#phase === 'greeting'
+      ? new BrokerError('timeout', `what listens on ${pipe} did not answer the greeting in time; the request was not sent`)
       : new BrokerError(
           'broker_unreachable',
           `no broker appeared on ${pipe} in time: was it started before the workers, and does it still run?`
@@ -470,6 +474,11 @@ class Connection {
       this.#lost(String(/** @type {Error} */ (error).message))
     }
   }
+}
+
+/** @param {unknown} reply */
+function isReply(reply) {
+  return typeof reply === 'object' && reply !== null
 }
 
 /** Where `capture` leaves what a promise was given. */

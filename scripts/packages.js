@@ -135,4 +135,4 @@ function pack(folder, into) {
   }
 }
 
-module.exports = { MAX_ADDON_BYTES, npm, onMusl, ownPlatform, pack, platforms, readJson, root, tryNpm }
+module.exports = { MAX_ADDON_BYTES, npm, npmScript, onMusl, ownPlatform, pack, platforms, readJson, root, tryNpm }

@@ -26,3 +26,7 @@ pub mod engine;
 mod napi;
 pub mod protocol;
 pub mod server;
+mod wipe;
+
+#[global_allocator]
+static ALLOCATOR: wipe::Wiping = wipe::Wiping;

@@ -24,7 +24,7 @@ pub(super) struct Leases {
     /// What each holder is to give back when it goes, in the order in which it was taken.
     holders: HashMap<HolderId, BTreeSet<u32>>,
     /// The workers that lost a lease of each holder, to forget that when it goes.
-    losers: HashMap<HolderId, Vec<Rc<str>>>,
+    losers: HashMap<HolderId, BTreeSet<Rc<str>>>,
     held: usize,
     lost: usize,
     last_token: u64,
@@ -156,12 +156,12 @@ impl Leases {
         by: Option<HolderId>,
         sessions: &Sessions,
     ) -> Result<bool, Error> {
-        let Some(known) = self.workers.get_mut(worker) else { return Ok(false) };
-        let before = known.lost.len();
-        known.lost.retain(|lost| key.is_some_and(|key| *lost.key != *key));
-        self.lost -= before - known.lost.len();
+        if !self.workers.contains_key(worker) {
+            return Ok(false);
+        }
+        self.forget_losses(worker, |lost| key.is_none_or(|key| *lost.key == *key));
         let slots: Vec<u32> = match key {
-            None => known.held.clone(),
+            None => self.workers.get(worker).map_or_else(Vec::new, |known| known.held.clone()),
             Some(key) => self.held_by(worker, key).into_iter().collect(),
         };
         for &slot in &slots {
@@ -183,11 +183,7 @@ impl Leases {
             leases.push(self.describe(&lease));
         }
         for worker in self.losers.remove(&holder).unwrap_or_default() {
-            if let Some(known) = self.workers.get_mut(&worker) {
-                let before = known.lost.len();
-                known.lost.retain(|lost| lost.holder != Some(holder));
-                self.lost -= before - known.lost.len();
-            }
+            self.forget_losses(&worker, |lost| lost.holder == Some(holder));
             self.forget_if_idle(&worker);
         }
         leases
@@ -308,17 +304,34 @@ impl Leases {
         }
         self.lost += 1;
         if let Some(holder) = lease.holder {
-            self.losers.entry(holder).or_default().push(lease.worker.clone());
+            self.losers.entry(holder).or_default().insert(lease.worker.clone());
         }
         let lost = Lost { key: lease.key, number: lease.number, holder: lease.holder };
         self.workers.entry(lease.worker).or_default().lost.push(lost);
     }
 
     fn take_loss(&mut self, worker: &str, key: &str) -> Option<u64> {
-        let lost = &mut self.workers.get_mut(worker)?.lost;
-        let at = lost.iter().position(|lost| *lost.key == *key)?;
-        self.lost -= 1;
-        Some(lost.swap_remove(at).number)
+        let number = self.workers.get(worker)?.lost.iter().find(|lost| *lost.key == *key)?.number;
+        self.forget_losses(worker, |lost| *lost.key == *key);
+        Some(number)
+    }
+
+    fn forget_losses(&mut self, worker: &str, which: impl Fn(&Lost) -> bool) {
+        let Some(Worker { lost, .. }) = self.workers.get_mut(worker) else { return };
+        let (forgotten, kept): (Vec<Lost>, Vec<Lost>) = std::mem::take(lost).into_iter().partition(which);
+        self.lost -= forgotten.len();
+        for holder in forgotten.iter().filter_map(|lost| lost.holder) {
+            if kept.iter().any(|lost| lost.holder == Some(holder)) {
+                continue;
+            }
+            if let Some(losers) = self.losers.get_mut(&holder) {
+                losers.remove(worker);
+                if losers.is_empty() {
+                    self.losers.remove(&holder);
+                }
+            }
+        }
+        *lost = kept;
     }
 
     fn lost_error(&mut self, request: &Request<'_>, number: u64) -> Error {

@@ -61,6 +61,7 @@ impl Signal {
     }
 
     /// Looks out for what can be read and, where `writable`, for room to write.
+    #[cfg_attr(windows, allow(unused_variables))] // the link's thread looks out for itself
     pub(super) fn watch(&self, writable: bool) {
         match self {
             #[cfg(unix)]
@@ -92,8 +93,10 @@ impl Signal {
 
     /// Ends it before there was a core.
     pub(super) fn abandon(self) {
-        if let Self::Threaded(waker) = self {
-            waker.release();
+        match self {
+            #[cfg(unix)]
+            Self::Polled(poll) => poll.close(),
+            Self::Threaded(waker) => waker.release(),
         }
     }
 }

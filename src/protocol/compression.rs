@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use std::io::Read;
 
 /// Why a compressed value is not taken.
@@ -19,9 +19,9 @@ pub enum Unfit {
 /// # Errors
 /// It is [`Unfit`] to be kept.
 pub fn inflated_size(json: &str, limit: usize) -> Result<usize, Unfit> {
-    let text = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(Unfit::NotGzip)?;
+    let text: String = serde_json::from_str(json).map_err(|_| Unfit::NotGzip)?;
     let packed = STANDARD.decode(text).map_err(|_| Unfit::NotGzip)?;
-    let mut inflater = GzDecoder::new(packed.as_slice()).take(limit as u64 + 1);
+    let mut inflater = MultiGzDecoder::new(packed.as_slice()).take(limit as u64 + 1);
     let mut chunk = zeroize::Zeroizing::new([0; 8192]);
     let mut size = 0;
     loop {
@@ -53,6 +53,15 @@ mod tests {
         let bomb = packed(&vec![0; 50_000_000]);
         assert!(bomb.len() < 100_000);
         assert_eq!(inflated_size(&bomb, 1000), Err(Unfit::TooLarge));
+    }
+
+    #[test]
+    fn all_members_of_a_gzip_count() {
+        let two =
+            [packed(b"hello"), packed(b"world")].map(|json| STANDARD.decode(json.trim_matches('"')).unwrap()).concat();
+        let json = format!("\"{}\"", STANDARD.encode(two).replace('/', "\\/"));
+        assert_eq!(inflated_size(&json, 10), Ok(10));
+        assert_eq!(inflated_size(&json, 9), Err(Unfit::TooLarge));
     }
 
     #[test]

@@ -147,7 +147,8 @@ pub fn id_of_prefix(line: &[u8]) -> Option<&str> {
 }
 
 fn is_id(raw: &str) -> bool {
-    raw.len() <= MAX_ID && !matches!(raw.as_bytes(), [b'{' | b'[' | b't' | b'f', ..])
+    // A string has its quotes too.
+    raw.len() <= MAX_ID + 2 && !matches!(raw.as_bytes(), [b'{' | b'[' | b't' | b'f', ..])
 }
 
 impl<'a> Members<'a> {

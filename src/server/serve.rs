@@ -103,10 +103,13 @@ fn admit(state: &Rc<State>, stream: Stream) {
     }
     let limit = state.options.max_connections;
     if state.connections.get() >= limit {
-        state.log.warn("too many connections", &[("maxConnections", json!(limit))]);
+        if !state.crowded.replace(true) {
+            state.log.warn("too many connections", &[("maxConnections", json!(limit))]);
+        }
         spawn_local(turn_away(stream, limit));
         return;
     }
+    state.crowded.set(false);
     let connection = Connection::new(stream, state.clone());
     spawn_local(async move {
         // The peer is gone or was cut off: there is nobody to tell.

@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) started: Instant,
     pub(super) draining: Cell<bool>,
     pub(super) connections: Cell<usize>,
+    /// It was logged that there are too many of them.
+    pub(super) crowded: Cell<bool>,
     /// Connections with replies that have not been sent.
     pub(super) unsent: Cell<usize>,
     pub(super) last_request: Cell<Micros>,
@@ -42,6 +44,7 @@ impl State {
             started: Instant::now(),
             draining: Cell::new(false),
             connections: Cell::new(0),
+            crowded: Cell::new(false),
             unsent: Cell::new(0),
             last_request: Cell::new(0),
             earlier: tokio::sync::Notify::new(),

@@ -7,7 +7,10 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+/// Longer than a sweep holds a lock.
+const SWEEP: Duration = Duration::from_millis(200);
 const SOCKET: &str = "broker.sock";
 /// The least that any system allows for a socket's path (macOS), its final zero left out.
 const MAX_PATH: usize = 103;
@@ -50,12 +53,14 @@ pub fn path(id: Option<&str>) -> Result<PathBuf, EndpointError> {
 pub(in crate::server) fn bind(path: &Path) -> Result<(Listener, Guard), EndpointError> {
     let system = |what| move |source| EndpointError::System { what, path: path.into(), source };
     let directory = path.parent().unwrap_or(path);
+    let begun = Instant::now();
     let guard = loop {
         create(directory)?;
         match lock(directory).map_err(system("lock the directory of"))? {
             Lock::Taken(lock) => break Guard { directory: directory.into(), _lock: lock },
-            Lock::Held => return Err(EndpointError::InUse { path: path.into() }),
-            // Somebody swept it between the two steps.
+            Lock::Held if begun.elapsed() > SWEEP => return Err(EndpointError::InUse { path: path.into() }),
+            // Another broker's sweep may hold it for a moment, between the two steps, or have removed it.
+            Lock::Held => std::thread::sleep(Duration::from_millis(1)),
             Lock::Gone => {}
         }
     };
