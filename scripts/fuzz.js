@@ -31,7 +31,9 @@ function cargo(args, env = {}) {
 
 const hasFuzzer = spawnSync('cargo', ['+nightly', 'fuzz', '--version'], { stdio: 'ignore' }).status === 0
 if (!hasFuzzer) {
-  console.log('cargo-fuzz (cargo install cargo-fuzz) or a nightly toolchain (rustup toolchain install nightly) is missing: inputs are drawn at random.')
+  console.log(
+    'cargo-fuzz (cargo install cargo-fuzz) or a nightly toolchain (rustup toolchain install nightly) is missing: inputs are drawn at random.'
+  )
 }
 // Printed, so that a run can be repeated.
 const seed = process.env.FUZZ_SEED ?? String(randomInt(1, 2 ** 47))
