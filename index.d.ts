@@ -116,6 +116,11 @@ export class Broker extends EventEmitter<BrokerEvents> {
    * Takes no new requests (they are answered `draining`) and waits until those under way have been answered.
    * @param timeoutMs how long to wait at most. @default `drainPeriod`
    * @returns whether all were answered in time.
+   * @example
+   * ```js
+   * const inTime = await broker.drain(1000)
+   * if (!inTime) console.warn('some requests were not answered')
+   * ```
    */
   drain(timeoutMs?: number): Promise<boolean>
 
@@ -123,10 +128,21 @@ export class Broker extends EventEmitter<BrokerEvents> {
    * Starts a process that finds this broker: `child_process.spawn` with `EPHEMERAL_PIPE` (and the secret) in its environment and, unless
    * `options` say otherwise, this process's standard streams.
    * @throws {BrokerError} `not_started`
+   * @example
+   * ```js
+   * const child = broker.spawn(process.execPath, ['-e', 'console.log(process.env.EPHEMERAL_PIPE)'])
+   * await new Promise(resolve => child.once('exit', resolve))
+   * ```
    */
   spawn(command: string, args?: readonly string[], options?: SpawnOptions): ChildProcess
 
-  /** The process may end although this broker runs. It then leaves nothing behind. */
+  /**
+   * The process may end although this broker runs. It then leaves nothing behind.
+   * @example
+   * ```js
+   * broker.unref() // a forgotten stop() does not hang the runner
+   * ```
+   */
   unref(): this
   /** The opposite of {@link Broker.unref}. */
   ref(): this
@@ -253,9 +269,24 @@ export class Client {
   /** Whether it is connected now. */
   readonly connected: boolean
 
-  /** @throws {BrokerError} `not_found`, `expired` */
+  /**
+   * @throws {BrokerError} `not_found`, `expired`
+   * @example
+   * ```js
+   * await client.set('user', { id: 7 }, 60_000)
+   * const user = await client.get('user')
+   * const maybe = await client.get('nobody').catch(() => null)
+   * ```
+   */
   get<T = any>(key: string, options?: RequestOptions): Promise<T>
-  /** The blocking twin of {@link Client.get}. */
+  /**
+   * The blocking twin of {@link Client.get}.
+   * @example
+   * ```js
+   * client.setSync('cases', [1, 2, 3], 60_000)
+   * for (const one of client.getSync('cases')) console.log(one)
+   * ```
+   */
   getSync<T = any>(key: string, options?: SyncOptions): T
 
   /**
@@ -263,22 +294,45 @@ export class Client {
    * @param ttl how long, in ms, or options.
    * @returns true
    * @throws {BrokerError} `ttl_required`, `invalid_ttl`, `too_large`, `max_items`, `invalid_value`
+   * @example
+   * ```js
+   * await client.set('token', 'abc', 60_000)
+   * await client.set('flags', { dark: true }, { ttl: 60_000, timeout: 1000 })
+   * ```
    */
   set<T = any>(key: string, value: T, ttl?: number | SetOptions): Promise<true>
   /** The blocking twin of {@link Client.set}. */
   setSync<T = any>(key: string, value: T, ttl?: number | Omit<SetOptions, 'signal'>): true
 
-  /** @returns whether it was there. */
+  /**
+   * @returns whether it was there.
+   * @example
+   * ```js
+   * const wasThere = await client.del('token')
+   * ```
+   */
   del(key: string, options?: RequestOptions): Promise<boolean>
   /** The blocking twin of {@link Client.del}. */
   delSync(key: string, options?: SyncOptions): boolean
 
-  /** Whether {@link Client.get} would find a value. */
+  /**
+   * Whether {@link Client.get} would find a value.
+   * @example
+   * ```js
+   * if (await client.has('token')) console.log('logged in already')
+   * ```
+   */
   has(key: string, options?: RequestOptions): Promise<boolean>
   /** The blocking twin of {@link Client.has}. */
   hasSync(key: string, options?: SyncOptions): boolean
 
-  /** All keys. */
+  /**
+   * All keys.
+   * @example
+   * ```js
+   * for (const [key, { expires }] of Object.entries(await client.list())) console.log(key, expires)
+   * ```
+   */
   list(options?: RequestOptions): Promise<Record<string, ListEntry>>
   /** The blocking twin of {@link Client.list}. */
   listSync(options?: SyncOptions): Record<string, ListEntry>
@@ -291,28 +345,67 @@ export class Client {
    * @param ttl in ms, or options.
    * @throws {BrokerError} `key_and_worker_required`; `invalid_ttl`; `not_owner`: another process holds a lease under this name; `expired`: this worker's lease
    *   ran out and its number has gone to somebody else (told once; asking again takes a new one).
+   * @example
+   * ```js
+   * const account = await client.lease('accounts', 'worker-1')
+   * const forAMinute = await client.lease('databases', 'worker-1', 60_000)
+   * const kept = await client.lease('ports', 'worker-1', { ttl: 60_000, detached: true })
+   * ```
    */
-  lease(key: string, workerId: string, ttl?: number | LeaseOptions): Promise<number>
+  lease(key: string, workerId: string | number, ttl?: number | LeaseOptions): Promise<number>
   /** The blocking twin of {@link Client.lease}. */
-  leaseSync(key: string, workerId: string, ttl?: number | Omit<LeaseOptions, 'signal'>): number
+  leaseSync(key: string, workerId: string | number, ttl?: number | Omit<LeaseOptions, 'signal'>): number
 
   /**
    * Gives back what `workerId` holds: all of it, or the lease on `key` alone.
    * @returns whether there was anything to give back.
    * @throws {BrokerError} `worker_required`; `not_owner`: it belongs to another process.
+   * @example
+   * ```js
+   * await client.lease('accounts', 'worker-1')
+   * await client.release('worker-1', 'accounts') // this one
+   * await client.release('worker-1') // all that is left
+   * ```
    */
-  release(workerId: string, key?: string, options?: RequestOptions): Promise<boolean>
+  release(workerId: string | number, key?: string, options?: RequestOptions): Promise<boolean>
   /** The blocking twin of {@link Client.release}. */
-  releaseSync(workerId: string, key?: string, options?: SyncOptions): boolean
+  releaseSync(workerId: string | number, key?: string, options?: SyncOptions): boolean
 
-  /** @returns the round trip in ms, with fractions, above 0. */
+  /**
+   * @returns the round trip in ms, with fractions, above 0.
+   * @example
+   * ```js
+   * console.log(`the broker is ${await client.ping()} ms away`)
+   * ```
+   */
   ping(options?: RequestOptions): Promise<number>
   /** The blocking twin of {@link Client.ping}. */
   pingSync(options?: SyncOptions): number
 
+  /**
+   * Counts, kept as things change.
+   * @example
+   * ```js
+   * const { items, leases, connections } = await client.stats()
+   * ```
+   */
   stats(options?: RequestOptions): Promise<BrokerStats>
+  /**
+   * For monitoring; see {@link checkReadiness} for probes.
+   * @example
+   * ```js
+   * const { status, capacity } = await client.health()
+   * ```
+   */
   health(options?: RequestOptions): Promise<BrokerHealth>
-  /** @returns counters in Prometheus' text format; no keys, no values. */
+  /**
+   * @returns counters in Prometheus' text format; no keys, no values.
+   * @example
+   * ```js
+   * const text = await client.metrics()
+   * const leases = /^ephemeral_broker_leases (\d+)/m.exec(text)[1]
+   * ```
+   */
   metrics(options?: RequestOptions): Promise<string>
 
   /** Ends the session: what it held is given back, requests under way reject with `closed`. Closing twice is harmless. */
@@ -380,12 +473,22 @@ export class BrokerError extends Error {
  * The path (or the pipe's name) that a broker with this id listens on.
  * @param id as {@link BrokerOptions.pipeId}. @default a random one
  * @throws {BrokerError} `invalid_option`
+ * @example
+ * ```js
+ * import { makePipePath } from 'ephemeral-broker'
+ * console.log(makePipePath('my-run'))
+ * ```
  */
 export function makePipePath(id?: string): string
 
 /**
  * Removes the socket that a killed broker left. A live broker's is never removed, nor anything that is not a socket of this user.
  * @returns whether something was removed.
+ * @example
+ * ```js
+ * import { cleanupPipe, makePipePath } from 'ephemeral-broker'
+ * cleanupPipe(makePipePath('my-run')) // false: there was nothing
+ * ```
  */
 export function cleanupPipe(pipe: string): boolean
 
@@ -393,5 +496,11 @@ export function cleanupPipe(pipe: string): boolean
  * Whether a broker answers and is healthy (not draining, not full): for probes. Never rejects for a broker that does not answer.
  * @param pipe @default the environment variable `EPHEMERAL_PIPE`
  * @param timeoutMs @default 2000
+ * @example
+ * ```js
+ * import { checkReadiness } from 'ephemeral-broker'
+ * const ready = await checkReadiness()
+ * process.exitCode = ready ? 0 : 1
+ * ```
  */
 export function checkReadiness(pipe?: string, timeoutMs?: number): Promise<boolean>

@@ -22,7 +22,7 @@ const root = path.join(__dirname, '..')
  */
 function examplesIn(file) {
   const text = fs.readFileSync(path.join(root, file), 'utf8').replaceAll('\r\n', '\n')
-  return [...text.matchAll(/^( \* |)```js\n(.*?)^\1```$/gms)].map(({ index, 1: margin, 2: block }) => ({
+  return [...text.matchAll(/^( *\* |)```js\n(.*?)^\1```$/gms)].map(({ index, 1: margin, 2: block }) => ({
     name: `${file}:${text.slice(0, index).split('\n').length}`,
     code: block
       .split('\n')

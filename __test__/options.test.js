@@ -1,8 +1,10 @@
+// @ts-nocheck: much of this says what the types forbid.
 const assert = require('node:assert/strict')
 const { describe, it, beforeEach, afterEach } = require('node:test')
 const { Broker, Client, BrokerError, makePipePath, checkReadiness } = require('..')
 
 const VARIABLES = /^(BROKER|CLIENT|EPHEMERAL)_/
+/** @type {Array<[string, string | undefined]>} */
 let saved
 
 beforeEach(() => {
@@ -15,7 +17,11 @@ afterEach(() => {
   for (const [name, value] of saved) process.env[name] = value
 })
 
-/** Runs `use` with a client of a broker with these options. */
+/**
+ * Runs `use` with a client of a broker with these options.
+ * @param {import('..').BrokerOptions} options
+ * @param {(client: import('..').Client, broker: import('..').Broker) => unknown} use
+ */
 async function withBroker(options, use) {
   const broker = new Broker(options)
   await broker.start()
@@ -28,11 +34,13 @@ async function withBroker(options, use) {
   }
 }
 
+/** @type {(promise: Promise<unknown>, code: string) => Promise<void>} */
 const rejectsWith = (promise, code) =>
   assert.rejects(promise, error => error instanceof BrokerError && error.code === code && error.message.startsWith(code))
 
 describe('options of the broker', () => {
   /** What a broker does that shows the option's effect: the option, its environment variable and text, and the proof. */
+  /** @type {Array<[string, unknown, string, string, (client: import('..').Client, broker: import('..').Broker) => unknown]>} */
   const effects = [
     ['requireTTL', false, 'BROKER_REQUIRE_TTL', 'false', client => client.set('k', 1)],
     ['requireTTL', true, 'BROKER_REQUIRE_TTL', '1', client => rejectsWith(client.set('k', 1), 'ttl_required')],
@@ -96,7 +104,7 @@ describe('options of the broker', () => {
   ]
   for (const [name, value, variable, text, proof] of effects) {
     it(`${name}: ${value}`, async () => {
-      if (name === 'secret') process.env.EPHEMERAL_SECRET = value
+      if (name === 'secret') process.env.EPHEMERAL_SECRET = String(value)
       await withBroker({ [name]: value }, proof)
     })
     it(`${name} from ${variable}=${text}, also where the option is undefined`, async () => {

@@ -5,7 +5,11 @@ const path = require('node:path')
 
 const root = path.join(__dirname, '..')
 
-/** The newest change below some paths, in ms since the epoch. */
+/**
+ * The newest change below some paths, in ms since the epoch.
+ * @param {string[]} names
+ * @returns {number}
+ */
 function newest(...names) {
   let time = 0
   for (const name of names) {
@@ -17,6 +21,10 @@ function newest(...names) {
   return time
 }
 
+/**
+ * @param {string} command
+ * @param {string} [cwd]
+ */
 function run(command, cwd = root) {
   console.log(`> ${command}${cwd === root ? '' : ` (${path.relative(root, cwd)})`}`)
   execSync(command, { cwd, stdio: 'inherit' })

@@ -4,10 +4,21 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { root, setUp } = require('./setup.js')
 
+/** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
+
+/** @type {Counts} */
 const total = { passed: 0, failed: 0, skipped: 0 }
+/** @type {string[]} */
 const failedSteps = []
 
-/** Runs a command, shows what it prints, and adds up what its summary counts. */
+/**
+ * Runs a command, shows what it prints, and adds up what its summary counts.
+ * @param {string} name
+ * @param {string} command
+ * @param {string[]} args
+ * @param {(output: string) => Counts} count
+ * @returns {Promise<void>}
+ */
 function step(name, command, args, count) {
   console.log(`\n=== ${name}`)
   return new Promise(resolve => {
@@ -24,28 +35,34 @@ function step(name, command, args, count) {
     })
     child.on('close', code => {
       const counted = count(output)
-      for (const key of Object.keys(total)) total[key] += counted[key]
+      for (const key of /** @type {const} */ (['passed', 'failed', 'skipped'])) total[key] += counted[key]
       if (code !== 0 || counted.passed === 0) failedSteps.push(name)
       resolve()
     })
   })
 }
 
+/** @type {(text: string, pattern: RegExp) => number} */
 const sum = (text, pattern) => [...text.matchAll(pattern)].reduce((all, [, number]) => all + Number(number), 0)
 
+/** @type {(text: string) => Counts} */
 const countCargo = text => ({
   passed: sum(text, /^test result: .*? (\d+) passed/gm),
   failed: sum(text, /^test result: .*? (\d+) failed/gm),
   skipped: sum(text, /^test result: .*? (\d+) ignored/gm)
 })
 
+/** @type {(text: string) => Counts} */
 const countNode = text => ({
   passed: sum(text, /^ℹ pass (\d+)/gm),
   failed: sum(text, /^ℹ (?:fail|cancelled) (\d+)/gm),
   skipped: sum(text, /^ℹ (?:skipped|todo) (\d+)/gm)
 })
 
-/** In `__test__`, those whose names begin with one of the words given on the command line; all without any. */
+/**
+ * In `__test__`, those whose names begin with one of the words given on the command line; all without any.
+ * @param {string[]} words
+ */
 function testFiles(words) {
   const files = fs.readdirSync(path.join(root, '__test__')).filter(name => name.endsWith('.test.js'))
   const wanted = words.length === 0 ? files : files.filter(name => words.some(word => name.startsWith(word)))
