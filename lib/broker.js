@@ -84,6 +84,8 @@ class Broker extends EventEmitter {
   }
 
   async stop() {
+    // Who waits for it keeps the process, whatever unref() said.
+    this.#native?.hold(true)
     this.#native?.stop()
     this.#restoreEnvironment()
     await this.#stopped?.promise
@@ -96,10 +98,12 @@ class Broker extends EventEmitter {
     }
     const broker = this.#native
     if (!broker) return true
-    return new Promise(resolve => {
-      this.#drains.push(resolve)
-      broker.drain(timeoutMs)
-    })
+    broker.hold(true)
+    const drained = new Promise(resolve => this.#drains.push(resolve))
+    broker.drain(timeoutMs)
+    await drained
+    this.#hold(this.#held)
+    return drained
   }
 
   /**
