@@ -1,7 +1,6 @@
 // @ts-check
 'use strict'
 
-const { spawn } = require('node:child_process')
 const { EventEmitter } = require('node:events')
 const { BrokerError, fromNative } = require('./errors.js')
 const native = require('./native.js')
@@ -116,6 +115,8 @@ class Broker extends EventEmitter {
     /** @type {Record<string, string | undefined>} */
     const env = { ...(options.env ?? process.env), EPHEMERAL_PIPE: this.pipe }
     if (this.#secret) env.EPHEMERAL_SECRET = this.#secret
+    // Loaded when needed: it takes longer than the rest of this package together.
+    const { spawn } = require('node:child_process')
     return spawn(command, args, { stdio: 'inherit', ...options, env })
   }
 

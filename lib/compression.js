@@ -1,8 +1,10 @@
 // @ts-check
 'use strict'
 
-const { gunzipSync, gzipSync } = require('node:zlib')
 const { BrokerError } = require('./errors.js')
+
+/** Loaded when needed, which is rarely. */
+const zlib = () => require('node:zlib')
 
 /** What an inflated value may have with a broker that does not tell its limit, in bytes. */
 const MAX_INFLATED = 64 * 1024 * 1024
@@ -12,7 +14,7 @@ const MAX_INFLATED = 64 * 1024 * 1024
  * @param {string} json
  */
 function deflate(json) {
-  const packed = gzipSync(json).toString('base64')
+  const packed = zlib().gzipSync(json).toString('base64')
   return packed.length < json.length ? packed : null
 }
 
@@ -25,7 +27,9 @@ function deflate(json) {
 function inflate(key, packed, limit = MAX_INFLATED) {
   let why = 'it is not the gzip of a JSON text'
   try {
-    const json = gunzipSync(Buffer.from(String(packed), 'base64'), { maxOutputLength: limit }).toString()
+    const json = zlib()
+      .gunzipSync(Buffer.from(String(packed), 'base64'), { maxOutputLength: limit })
+      .toString()
     return JSON.parse(json)
   } catch (error) {
     if (/** @type {any} */ (error).code === 'ERR_BUFFER_TOO_LARGE') why = `it has more than ${limit} bytes`
