@@ -44,6 +44,7 @@ class Broker extends EventEmitter {
   /** @type {import('../native.js').NativeBroker | null} */
   #native = null
   #held = true
+  #stopping = false
   /** Settles when what runs now has stopped. @type {{ promise: Promise<void>, resolve: () => void } | null} */
   #stopped = null
   /** @type {Array<(complete: boolean) => void>} */
@@ -66,7 +67,7 @@ class Broker extends EventEmitter {
   }
 
   async start() {
-    if (this.#native) throw new BrokerError('already_started', `the broker listens on ${this.pipe} already`)
+    if (this.#native && !this.#stopping) throw new BrokerError('already_started', `the broker listens on ${this.pipe} already`)
     await this.#stopped?.promise
     if (this.#native) throw new BrokerError('already_started', `the broker listens on ${this.pipe} already`)
     try {
@@ -84,6 +85,7 @@ class Broker extends EventEmitter {
 
   async stop() {
     // Who waits for it keeps the process, whatever unref() said.
+    this.#stopping = this.#native !== null
     this.#native?.hold(true)
     this.#native?.stop()
     this.#restoreEnvironment()
@@ -164,6 +166,7 @@ class Broker extends EventEmitter {
   #onStopped({ reason, error }) {
     this.#native?.dispose()
     this.#native = null
+    this.#stopping = false
     this.#restoreEnvironment()
     for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, this.#onSignal)
     for (const resolve of this.#drains.splice(0)) resolve(true)

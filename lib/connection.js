@@ -23,6 +23,8 @@ const { Pending, PendingTable } = require('./pending.js')
 /** Errors for which a broker may be about to appear. */
 const NOT_YET = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN'])
 const RETRY_MS = [1, 2, 5, 10, 20, 50]
+/** How long a timer may keep a realm alive that is otherwise over. */
+const ALARM_MS = 250
 const settled = Promise.resolve()
 
 /**
@@ -49,10 +51,14 @@ class Connection {
   /** Takes the replies of the greeting. @type {((replies: Reply[]) => void) | null} */
   #greeting = null
   #attempts = 0
+  /** @type {Promise<void> | null} */
+  #closing = null
   #everOpen = false
   /** @type {NodeJS.Timeout | null} */
   #retry = null
   #alarm = Infinity
+  /** @type {NodeJS.Timeout | null} */
+  #timer = null
   #weak = new WeakRef(this)
 
   /** @param {Settings} settings */
@@ -110,7 +116,12 @@ class Connection {
   }
 
   /** Takes leave of the broker, and gives up what is under way. */
-  async close() {
+  close() {
+    this.#closing ??= this.#leave()
+    return this.#closing
+  }
+
+  async #leave() {
     if (this.#phase === 'closed') return
     const open = this.#phase === 'open' && !this.#plain
     this.#failAll(() => new BrokerError('closed', 'this client was closed before the reply came'))
@@ -123,7 +134,7 @@ class Connection {
    * @param {AbortSignal} [signal]
    */
   #ask(pending, signal) {
-    if (this.#phase === 'closed') return pending.reject(new BrokerError('closed', 'this client was closed'))
+    if (this.#phase === 'closed' || this.#closing) return pending.reject(new BrokerError('closed', 'this client was closed'))
     if (signal?.aborted) return pending.reject(aborted(signal))
     if (signal) this.#listen(pending, signal)
     this.#pending.add(pending)
@@ -425,9 +436,12 @@ class Connection {
 
   /** @param {number} at */
   #setAlarm(at) {
-    this.#alarm = at
-    // Does not hold the connection: a client that nobody uses any more is collected, and closed with that.
-    setTimeout(ring, Math.min(Math.max(at - native.now(), 1), 2 ** 31 - 1), this.#weak).unref()
+    // Does not hold the connection: a client that nobody uses any more is collected, and closed with that. But a timer holds the realm that its
+    // function is of, and in Jest that is a test file with all it has made: so it is a short one, set again for as long as something is awaited.
+    const wait = Math.min(Math.max(at - native.now(), 1), ALARM_MS)
+    this.#alarm = native.now() + wait
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = setTimeout(ring, wait, this.#weak).unref()
   }
 
   expire() {

@@ -1,8 +1,9 @@
 use super::hung_up;
 use super::lines::{Batch, Inbox};
 use crate::buffer::Buffer;
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,8 +28,7 @@ impl Polled {
     /// # Errors
     /// There is no such socket, nobody listens, or too many are knocking (`WouldBlock`: try again).
     pub fn connect(path: &Path) -> io::Result<Self> {
-        let stream = UnixStream::connect(path)?;
-        stream.set_nonblocking(true)?;
+        let stream = open(path)?;
         Ok(Self { stream, inbox: Inbox::default(), out: Buffer::default(), ended: None })
     }
 
@@ -108,6 +108,14 @@ impl Polled {
         unsafe { self.inbox.buffer.commit(n) };
         Ok(n)
     }
+}
+
+/// Connects without blocking, also where the broker is too busy to accept: that is `WouldBlock`.
+pub(super) fn open(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(OwnedFd::from(socket).into())
 }
 
 /// What the system takes of it without blocking.

@@ -1,8 +1,8 @@
 use super::hung_up;
 use super::lines::{Batch, Inbox};
 use interprocess::local_socket::tokio::Stream;
-use interprocess::local_socket::traits::tokio::Stream as _;
-use interprocess::local_socket::{GenericFilePath, ToFsName};
+#[cfg(windows)]
+use interprocess::local_socket::{GenericFilePath, ToFsName, traits::tokio::Stream as _};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 type Wake = Box<dyn Fn() + Send>;
 
@@ -17,8 +18,9 @@ type Wake = Box<dyn Fn() + Send>;
 #[derive(Debug)]
 pub struct Threaded {
     shared: Arc<Shared>,
-    /// `None` only while it is dropped: that ends the thread.
-    outgoing: Option<UnboundedSender<Vec<u8>>>,
+    outgoing: UnboundedSender<Vec<u8>>,
+    /// Dropped, it ends the thread, whatever that waits for.
+    running: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -41,19 +43,19 @@ impl Threaded {
     /// There is no such pipe, or nobody listens.
     pub fn connect(path: &Path, wake: Box<dyn Fn() + Send>) -> io::Result<Self> {
         let (outgoing, orders) = unbounded_channel();
+        let (running, stopped) = oneshot::channel();
         let (ready, connected) = mpsc::sync_channel(1);
         let shared = Arc::new(Shared::default());
         let (path, theirs) = (path.to_owned(), shared.clone());
         let thread = std::thread::Builder::new()
             .name("ephemeral-client".into())
-            .spawn(move || serve(path, &theirs, orders, &ready, &wake))?;
+            .spawn(move || serve(path, &theirs, orders, stopped, &ready, &wake))?;
         connected.recv().unwrap_or_else(|_| Err(hung_up()))?;
-        Ok(Self { shared, outgoing: Some(outgoing), thread: Some(thread) })
+        Ok(Self { shared, outgoing, running: Some(running), thread: Some(thread) })
     }
 
     pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let sent = self.outgoing.as_ref().and_then(|outgoing| outgoing.send(bytes.to_vec()).ok());
-        sent.ok_or_else(|| ErrorKind::BrokenPipe.into())
+        self.outgoing.send(bytes.to_vec()).map_err(|_| ErrorKind::BrokenPipe.into())
     }
 
     pub(super) fn receive(&mut self) -> io::Result<Option<Batch>> {
@@ -75,7 +77,7 @@ impl Threaded {
 impl Drop for Threaded {
     /// Waits for the thread, which may be about to call `wake`.
     fn drop(&mut self) {
-        self.outgoing = None;
+        self.running = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -104,12 +106,12 @@ fn serve(
     path: PathBuf,
     shared: &Shared,
     orders: UnboundedReceiver<Vec<u8>>,
+    stopped: oneshot::Receiver<()>,
     ready: &mpsc::SyncSender<io::Result<()>>,
     wake: &Wake,
 ) {
     let connected = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
-        let stream =
-            runtime.block_on(async { Stream::connect(path.as_path().to_fs_name::<GenericFilePath>()?).await })?;
+        let stream = runtime.block_on(connect(&path))?;
         Ok((runtime, stream))
     });
     let (runtime, stream) = match connected {
@@ -121,11 +123,24 @@ fn serve(
         tokio::select! {
             end = read(&stream, shared, wake) => end,
             end = write(&stream, orders) => end,
+            _ = stopped => Ok(()),
         }
     });
     shared.lock().ended = Some(ended.err().map_or(ErrorKind::UnexpectedEof, |error| error.kind()));
     shared.arrived.notify_all();
     wake();
+}
+
+/// Never waits for a broker that is too busy to accept: that is `WouldBlock`, and tried again by who asked.
+#[cfg(unix)]
+async fn connect(path: &Path) -> io::Result<Stream> {
+    let stream = tokio::net::UnixStream::from_std(super::polled::open(path)?)?;
+    Ok(Stream::UdSocket(stream.into()))
+}
+
+#[cfg(windows)]
+async fn connect(path: &Path) -> io::Result<Stream> {
+    Stream::connect(path.to_fs_name::<GenericFilePath>()?).await
 }
 
 async fn read(mut reader: impl AsyncReadExt + Unpin, shared: &Shared, wake: &Wake) -> io::Result<()> {

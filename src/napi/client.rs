@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 
 /// What V8 should think that an open connection weighs: a test runner that loads the package anew for each file leaves clients behind, which are
 /// closed when they are collected, and collection follows weight.
-const WEIGHT: i64 = 512 * 1024;
+const WEIGHT: i64 = 4 * 1024 * 1024;
 
 /// A connection to a broker.
 ///

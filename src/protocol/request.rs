@@ -134,7 +134,7 @@ pub fn parse(line: &[u8]) -> Result<Line<'_>, Failure> {
         && !is_id(id)
     {
         let failure = Failure::new("invalid_request", "the id must be a number or a string of at most 64 bytes");
-        return Ok(Line { id: None, hmac: None, request: Err(failure) });
+        return Ok(Line { id: None, hmac: members.hmac.map(|Raw(hmac)| hmac), request: Err(failure) });
     }
     Ok(Line { id, hmac: members.hmac.map(|Raw(hmac)| hmac), request: members.request() })
 }

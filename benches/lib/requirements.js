@@ -1,0 +1,102 @@
+// @ts-check
+'use strict'
+
+const { median, figure } = require('./table')
+
+const OURS = 'ephemeral-broker'
+const CORE = '@ephemeral-broker/core'
+const GET = 'get, one at a time'
+const FEWER = 'get, 50 in flight'
+const BULK = 'get, 1000 in flight'
+const PROCESSES = 'get, 8 processes'
+
+/** @typedef {Map<string, Map<string, any[]>>} Results of each row: of each peer, its rounds' samples */
+
+/**
+ * The median of a quotient that is taken round by round: the two were measured within seconds of each other.
+ *
+ * @param {any[]} above
+ * @param {any[]} below
+ * @param {(sample: any) => number} pick
+ */
+const quotient = (above, below, pick) => median(above.map((sample, round) => pick(sample) / pick(below[round])))
+
+/**
+ * @param {string} row
+ * @param {string} peer
+ * @param {(sample: any) => number} pick
+ * @returns {(results: Results) => number | undefined}
+ */
+const against = (row, peer, pick) => results => {
+  const [ours, theirs] = [results.get(row)?.get(OURS), results.get(row)?.get(peer)]
+  return ours && theirs && quotient(ours, theirs, pick)
+}
+
+/**
+ * @param {string} row
+ * @param {(sample: any) => number} pick
+ * @returns {(results: Results) => number | undefined}
+ */
+const own = (row, pick) => results => {
+  const samples = results.get(row)?.get(OURS)
+  return samples && median(samples.map(pick))
+}
+
+/**
+ * Against a peer that breaks under 1000 at once: what it reaches with 50, where that is more.
+ *
+ * @param {Results} results
+ */
+const bulkAgainstCore = results => {
+  const factors = [BULK, FEWER].map(row => {
+    const [ours, theirs] = [results.get(BULK)?.get(OURS), results.get(row)?.get(CORE)]
+    return ours && theirs && quotient(ours, theirs, rate)
+  })
+  const known = factors.filter(factor => factor !== undefined)
+  return known.length > 0 ? Math.min(...known) : undefined
+}
+
+const rate = (/** @type {any} */ sample) => sample.rate
+const p50 = (/** @type {any} */ sample) => sample.p50
+
+/** @type {Array<{ name: string, measured: (results: Results) => number | undefined, unit: string, least?: number, most?: number }>} */
+const requirements = [
+  { name: 'get, 1000 in flight, against ioredis', measured: against(BULK, 'ioredis', rate), unit: '×', least: 3 },
+  { name: 'get, 1000 in flight, against @ephemeral-broker/core', measured: bulkAgainstCore, unit: '×', least: 25 },
+  { name: 'get one at a time, p50, against ioredis', measured: against(GET, 'ioredis', p50), unit: '×', most: 1 },
+  { name: 'get one at a time, p50, against node:net echo', measured: against(GET, 'node:net echo', p50), unit: '×', most: 1.25 },
+  {
+    name: '8 processes × 32 in flight, total, against ioredis',
+    measured: against(PROCESSES, 'ioredis', each => each.total),
+    unit: '×',
+    least: 2
+  },
+  { name: '8 processes, slowest worker against fastest', measured: own(PROCESSES, each => each.fairness), unit: '×', least: 0.7 },
+  {
+    name: 'host loop blocked, p99, against free',
+    measured: own('host loop blocked', each => each.blocked.p99 / each.free.p99),
+    unit: '×',
+    most: 3
+  },
+  { name: 'adding a key at 1 M, rate against 1 k', measured: own('million', each => each.many / each.few), unit: '×', least: 0.7 },
+  { name: 'memory over key and value per item', measured: own('million', each => each.weight.resident), unit: ' bytes', most: 130 },
+  { name: 'lease + release, p50, against ioredis', measured: against('lease, one at a time', 'ioredis', p50), unit: '×', most: 0.8 },
+  { name: 'require', measured: own('startup, `require`', each => each.elapsed), unit: ' ms', most: 10 },
+  { name: 'start()', measured: own('startup, `start()`', each => each.elapsed), unit: ' ms', most: 5 },
+  { name: 'connect + first get', measured: own('startup, connect + first `get`', each => each.elapsed), unit: ' ms', most: 3 }
+]
+
+/**
+ * @param {Results} results
+ * @returns {string[]} a line for each requirement of which both sides were measured
+ */
+function judge(results) {
+  return requirements.flatMap(({ name, measured, unit, least, most }) => {
+    const value = measured(results)
+    if (value === undefined) return []
+    const ok = least === undefined ? value <= /** @type {number} */ (most) : value >= least
+    return `${name}: ${figure(value)}${unit} (required ${least === undefined ? `≤ ${most}` : `≥ ${least}`}${unit}) ${ok ? 'ok' : 'MISSED'}`
+  })
+}
+
+module.exports = { judge }

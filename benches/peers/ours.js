@@ -1,0 +1,42 @@
+// @ts-check
+'use strict'
+
+const load = async () => require('../..')
+
+/** @type {import('.').Peer} */
+module.exports = {
+  name: 'ephemeral-broker',
+  about: 'this package; the broker in a host process, the client in another',
+  inHost: true,
+  library: require('node:path').resolve(__dirname, '../..'),
+
+  missing() {
+    try {
+      require('../..')
+      return null
+    } catch (error) {
+      return `${/** @type {Error} */ (error).message.split('\n')[0]}: npm run build`
+    }
+  },
+
+  async startServer() {
+    const { Broker } = await load()
+    const broker = new Broker({ requireTTL: false, maxItems: 0, secret: false })
+    const address = await broker.start()
+    return { address, pid: process.pid, stop: () => broker.stop() }
+  },
+
+  async connect(address) {
+    const { Client } = await load()
+    const client = new Client(address, { secret: false })
+    return {
+      get: key => client.get(key),
+      set: (key, value, ttl) => client.set(key, value, ttl),
+      del: key => client.del(key),
+      lease: (key, worker, ttl) => client.lease(key, worker, ttl),
+      release: (key, worker) => client.release(worker, key),
+      getSync: key => client.getSync(key),
+      close: () => client.close()
+    }
+  }
+}

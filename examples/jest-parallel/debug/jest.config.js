@@ -1,0 +1,7 @@
+export default {
+  rootDir: '..',
+  testMatch: ['<rootDir>/debug/status.js'],
+  globalSetup: './debug/setup.js',
+  globalTeardown: './teardown.js',
+  testEnvironment: 'node'
+}

@@ -1,0 +1,34 @@
+import { Client } from 'ephemeral-broker'
+import { generateApiKey } from '../app/api.js'
+import { TOGETHER_MS, together } from '../together.js'
+
+let client
+
+beforeAll(async () => {
+  client = new Client(process.env.EPHEMERAL_PIPE)
+  await client.ping()
+})
+
+describe('shared API key', () => {
+  it(
+    'is the same for all workers',
+    async () => {
+      let apiKey = await client.get('api-key').catch(async () => {
+        const key = generateApiKey()
+        await client.set('api-key', key)
+        return key
+      })
+      expect(apiKey).toMatch(/^key-/)
+
+      // There is a race in these lines: workers that ask at the same moment all find nothing, and each sets a key. The last one set stays.
+      // Once everybody is past them, no other key can come; who reads it then has the key that all have.
+      await together(client, 'api-key-set')
+      apiKey = await client.get('api-key')
+      console.log(`worker ${process.env.JEST_WORKER_ID} pid ${process.pid} uses API key ${apiKey}`)
+
+      const keys = await together(client, 'api-key', apiKey)
+      expect(keys).toEqual([apiKey, apiKey, apiKey, apiKey, apiKey])
+    },
+    2 * TOGETHER_MS
+  )
+})

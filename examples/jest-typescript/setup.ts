@@ -1,0 +1,12 @@
+import { Broker } from 'ephemeral-broker'
+
+declare global {
+  // Global setup and teardown run in one process; the tests do not see this.
+  var __BROKER__: Broker | undefined
+}
+
+export default async function globalSetup(): Promise<void> {
+  const broker = new Broker({ requireTTL: false })
+  await broker.start()
+  globalThis.__BROKER__ = broker
+}

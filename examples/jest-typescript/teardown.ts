@@ -1,0 +1,5 @@
+import './setup'
+
+export default async function globalTeardown(): Promise<void> {
+  await globalThis.__BROKER__?.stop()
+}

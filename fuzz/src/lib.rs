@@ -1,0 +1,185 @@
+//! What each fuzz target checks, as a function of the input's bytes that panics when something does not hold.
+//!
+//! cargo-fuzz calls them through `fuzz_targets/`; `tests/fuzz.rs` of the crate itself calls them with inputs of its own, on any toolchain.
+
+use ephemeral_broker::engine::{Config, Engine, Hello, Reply, SessionId};
+use ephemeral_broker::protocol::auth::{Secret, check_message, sign_message};
+use ephemeral_broker::protocol::frame::{Frame, LineDecoder};
+use ephemeral_broker::protocol::request::{Request, id_of_prefix, parse};
+use std::collections::{HashMap, HashSet};
+
+/// However bytes are split on their way, each line yields exactly one frame, and no line is beyond being parsed.
+pub fn decoder(input: &[u8]) {
+    let Some((&[limit, splits], stream)) = input.split_first_chunk() else { return };
+    let limit = usize::from(limit);
+    let mut lines: Vec<&[u8]> = stream.split(|&byte| byte == b'\n').collect();
+    // What has no newline yet is a frame only when it is too long already.
+    let unfinished = lines.pop().unwrap_or_default();
+    if unfinished.len() > limit {
+        lines.push(unfinished);
+    }
+    let mut expected = lines.into_iter();
+    let mut decoder = LineDecoder::new(limit);
+    for piece in pieces(stream, splits) {
+        decoder.feed(piece);
+        while let Some(frame) = decoder.next_frame() {
+            let line = expected.next().expect("a frame for each line, no more");
+            match frame {
+                Frame::Line(found) => {
+                    assert_eq!(found, line);
+                    assert!(found.len() <= limit);
+                    read(found);
+                }
+                Frame::TooLong(prefix) => {
+                    assert!(line.len() > limit && line.starts_with(prefix));
+                    id_of_prefix(prefix);
+                }
+            }
+        }
+    }
+    assert_eq!(expected.next(), None, "a frame for each line, no fewer");
+}
+
+/// Parses a line, and sees to it that whatever it says of the line is in the line.
+fn read(line: &[u8]) {
+    id_of_prefix(line);
+    match parse(line) {
+        Ok(request) => {
+            let text = std::str::from_utf8(line).expect("only UTF-8 is a request");
+            assert!(text.trim_start().starts_with('{') && text.trim_end().ends_with('}'));
+            assert!(request.id.is_none_or(|id| text.contains(id) && id.len() <= 64 && !id.contains('\n')));
+            assert!(request.hmac.is_none_or(|hmac| text.contains(hmac)));
+            if let Err(failure) = request.request {
+                assert!(failure.message.starts_with(failure.code));
+                assert!(failure.message.len() < 1000, "a message quotes a little of the line only");
+            }
+        }
+        Err(failure) => assert_eq!(failure.code, "invalid_json"),
+    }
+}
+
+/// Pieces of a stream, of lengths that `seed` decides.
+fn pieces(mut rest: &[u8], seed: u8) -> impl Iterator<Item = &[u8]> {
+    let mut state = u32::from(seed) | 1;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        state = state.wrapping_mul(0x9E37_79B1).rotate_left(7);
+        let most = if state & 1 == 0 { 7 } else { 300 };
+        let (piece, after) = rest.split_at(((state >> 3) as usize % most + 1).min(rest.len()));
+        rest = after;
+        Some(piece)
+    })
+}
+
+/// Nobody without the secret makes a message that passes; the message of somebody with it passes, and does not when a byte of it was changed.
+pub fn hmac(input: &[u8]) {
+    let Some((&[place, at, change], rest)) = input.split_first_chunk() else { return };
+    let secret = Secret::new("the secret");
+    forged(&secret, rest);
+    let Ok(text) = std::str::from_utf8(rest) else { return };
+    let Some(text) = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')) else { return };
+    // A line of which not even the id can be taken has no `hmac` either.
+    let readable = |line: &str| {
+        parse(line.as_bytes())
+            .is_ok_and(|line| !matches!(line.request, Err(failure) if failure.message.contains("the id ")))
+    };
+    if !readable(&format!("{{{text}}}")) || text.contains("mac\"") {
+        return;
+    }
+    let tag = sign_message(&secret, &format!("{{{text}}}"));
+    let empty = text.trim().is_empty();
+    let line = match place % 3 {
+        _ if empty => format!("{{{text}\"hmac\":\"{tag}\"}}"),
+        0 => format!("{{\"hmac\":\"{tag}\",{text}}}"),
+        1 => format!("{{{text},\"hmac\":\"{tag}\"}}"),
+        _ => format!("{{{text} , \"hmac\" : \"{}\"}}", sign_message(&secret, &format!("{{{text} }}"))),
+    };
+    assert!(passes(&secret, &line));
+    assert!(!passes(&Secret::new("another secret"), &line));
+    let mut changed = line.clone().into_bytes();
+    let at = usize::from(at) % changed.len();
+    changed[at] ^= change;
+    // The white space around the member is not signed, nor whether its digits are capitals.
+    let is_space = |bytes: &[u8]| bytes[at].is_ascii_whitespace();
+    let is_same = changed.eq_ignore_ascii_case(line.as_bytes()) || is_space(&changed) && is_space(line.as_bytes());
+    if let (Ok(changed), false) = (std::str::from_utf8(&changed), is_same) {
+        assert!(!passes(&secret, changed));
+    }
+}
+
+fn passes(secret: &Secret, line: &str) -> bool {
+    parse(line.as_bytes()).ok().and_then(|request| request.hmac).is_some_and(|hmac| check_message(secret, line, hmac))
+}
+
+/// Any text with any part of it as its `hmac`.
+fn forged(secret: &Secret, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let boundary = |at: usize| (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let (from, to) = (boundary(text.len() / 3), boundary(text.len() / 3 + 66));
+    assert!(!check_message(secret, &text, &text[from..to]));
+    assert!(!check_message(secret, &text, &text));
+    assert!(!check_message(secret, &text[from..], &text[..from]));
+    assert!(!check_message(secret, &text, "\"\""));
+    assert!(!passes(secret, &text));
+}
+
+/// What lines do to the engine: numbers are held once, tokens rise, values come back as they were set, and when all have gone nothing is held.
+pub fn engine(input: &[u8]) {
+    let mut engine = Engine::new(Config { default_ttl: None, require_ttl: false, max_items: 8, ..Config::default() });
+    let mut sessions: Vec<SessionId> = Vec::new();
+    let mut values: HashMap<String, String> = HashMap::new();
+    let mut tokens = HashSet::new();
+    let mut now = 0;
+    for (at, line) in input.split(|&byte| byte == b'\n').enumerate() {
+        // Time goes on with the length of the lines: TTLs run out.
+        now += line.len() as u64 * 100;
+        let Ok(Ok(request)) = parse(line).map(|line| line.request) else { continue };
+        match &request {
+            Request::Hello(hello) => {
+                let process = hello.process.as_deref().unwrap_or("alone").to_owned();
+                sessions.push(engine.open(Hello {
+                    name: "n".into(),
+                    pid: hello.pid,
+                    process,
+                    thread: hello.thread % 2,
+                }));
+            }
+            Request::Bye => drop(sessions.pop().map(|session| engine.close(now, session, at % 2 == 0))),
+            _ => {}
+        }
+        let Some(command) = request.command() else { continue };
+        let session = (!sessions.is_empty()).then(|| sessions[at % sessions.len()]);
+        match (&request, engine.apply(now, session, command)) {
+            (Request::Set { key, value: Some(value), ttl, .. }, Ok(_)) => {
+                match ttl {
+                    Some(ttl) if *ttl > 0.0 => values.remove(&**key),
+                    _ => values.insert(key.to_string(), (*value).to_owned()),
+                };
+            }
+            (Request::Set { key, .. } | Request::Del { key }, Ok(_)) => drop(values.remove(&**key)),
+            (Request::Get { key }, outcome) => {
+                if let Some(value) = values.get(&**key) {
+                    assert!(matches!(outcome, Ok(Reply::Value(found)) if found.json == Some(value)), "{key}");
+                }
+            }
+            (Request::Lease { key, worker, .. }, Ok(Reply::Leased(granted))) => {
+                assert!(granted.number >= 1);
+                // The same token only for the same lease, renewed.
+                let new = tokens.insert((granted.token, key.to_string(), worker.to_string(), granted.number));
+                let others = tokens.iter().filter(|(token, ..)| *token == granted.token).count();
+                assert_eq!(others, 1);
+                assert!(!new || tokens.iter().all(|(token, ..)| *token <= granted.token));
+            }
+            _ => {}
+        }
+        assert!(engine.items() <= 8 && values.len() <= engine.items());
+        assert!(engine.sessions() == sessions.len());
+    }
+    for session in sessions {
+        engine.close(now, session, false);
+    }
+    engine.tick(u64::MAX);
+    assert_eq!(engine.sessions(), 0);
+}
