@@ -6,7 +6,8 @@ use super::error::Error;
 use super::event::LeaseRef;
 use super::session::{HolderId, Sessions};
 use super::store::checked_ttl;
-use std::collections::{BTreeSet, HashMap};
+use hashbrown::HashMap;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// The most lost leases of which their workers have not been told yet.

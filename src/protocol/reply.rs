@@ -3,7 +3,6 @@
 use super::Failure;
 use crate::buffer::Buffer;
 use crate::engine::{Granted, Micros, Reply};
-use std::io::Write;
 
 /// Writes replies, one after the other, each to be begun with the `id` of its request.
 #[derive(Debug)]
@@ -69,7 +68,9 @@ impl<'a> Writer<'a> {
     /// Adds a member to a reply that was begun.
     #[allow(clippy::expect_used)]
     pub(crate) fn member(&mut self, name: &str, value: &impl serde::Serialize) {
-        write!(self.out, ",\"{name}\":").expect(INFALLIBLE);
+        self.text(",\"");
+        self.text(name);
+        self.text("\":");
         serde_json::to_writer(&mut *self.out, value).expect(INFALLIBLE);
     }
 

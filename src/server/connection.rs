@@ -19,8 +19,6 @@ const CHUNK: usize = 16 * 1024;
 const MAX_UNSENT: usize = 1024 * 1024;
 /// How long a peer may take nothing of what is held for it.
 const MAX_STALL: Duration = Duration::from_secs(10);
-/// Chunks served before other connections have their turn.
-const MAX_TURNS: usize = 4;
 /// Memory that an idle connection keeps.
 const IDLE_MEMORY: usize = 16 * 1024;
 
@@ -125,7 +123,8 @@ impl Future for Connection {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        for _ in 0..MAX_TURNS {
+        let mut had_its_turn = false;
+        loop {
             let sent = this.poll_send(cx)?;
             if this.dialogue.is_over() {
                 ready!(sent);
@@ -139,15 +138,18 @@ impl Future for Connection {
             if this.out.len() >= MAX_UNSENT {
                 return Poll::Pending;
             }
+            if had_its_turn {
+                // However much it has to say: a chunk, then the others.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            had_its_turn = true;
             if ready!(this.poll_receive(cx))? {
                 this.answer();
             } else {
                 this.dialogue.hang_up();
             }
         }
-        // The others' turn.
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
