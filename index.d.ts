@@ -99,7 +99,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   readonly running: boolean
 
   /**
-   * Begins to serve, and exports `EPHEMERAL_PIPE` to this process and so to its children.
+   * Begins to serve, and exports `EPHEMERAL_PIPE` to this process and so to its children (with `secret: true` the secret too).
    * A broker that runs keeps its process alive, as a server of `node:net` does; see {@link Broker.unref}.
    * May be called again after `stop()`.
    * @returns the pipe.
@@ -113,7 +113,8 @@ export class Broker extends EventEmitter<BrokerEvents> {
   stop(): Promise<void>
 
   /**
-   * Takes no new requests (they are answered `draining`) and waits until those under way have been answered.
+   * Takes no new requests (they are answered `draining`; only `release`, `stats`, `health` and `metrics` are still served) and waits until those under way
+   * have been answered.
    * @param timeoutMs how long to wait at most. @default `drainPeriod`
    * @returns whether all were answered in time.
    * @example
@@ -420,6 +421,7 @@ export type BrokerErrorCode =
   | 'aborted'
   | 'already_started'
   | 'auth_failed'
+  | 'broker_failed'
   | 'broker_unreachable'
   | 'closed'
   | 'connection_closed'
@@ -433,6 +435,7 @@ export type BrokerErrorCode =
   | 'key_and_worker_required'
   | 'key_required'
   | 'max_items'
+  | 'max_leases'
   | 'native_missing'
   | 'no_pipe'
   | 'not_found'

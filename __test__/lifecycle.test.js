@@ -18,14 +18,14 @@ const AT_ONCE = 2000
 register()
 
 describe('starting and stopping', () => {
-  test('200 times in one process, nothing grows', { skip: !isLinux && 'counted by /proc' }, async () => {
+  test('600 times in one process, nothing grows', { skip: !isLinux && 'counted by /proc' }, async () => {
     // In a process of its own: this one has a test runner's habits.
-    const { code, stdout, stderr } = await run('cycles.js', ['200'], { flags: ['--expose-gc'], timeout: 30_000 }).ended
+    const { code, stdout, stderr } = await run('cycles.js', ['600'], { flags: ['--expose-gc'], timeout: 60_000 }).ended
     assert.equal(code, 0, stderr)
     const { warm, done } = JSON.parse(stdout)
     assert.ok(done.descriptors <= warm.descriptors, `${warm.descriptors} descriptors, then ${done.descriptors}`)
     assert.ok(done.threads <= warm.threads, `${warm.threads} threads, then ${done.threads}`)
-    assert.ok(done.rss - warm.rss < 8e6, `${warm.rss} bytes, then ${done.rss}`)
+    assert.ok(done.rss - warm.rss < 16e6, `${warm.rss} bytes, then ${done.rss}`)
   })
 
   test('stop does its work when nobody awaits it', async t => {

@@ -21,7 +21,7 @@ const SPEC = {
   maxItems: { kind: kinds.count, env: ['BROKER_MAX_ITEMS'], fallback: 10_000 },
   maxValueSize: { kind: kinds.bytes, env: ['BROKER_MAX_VALUE_SIZE'], fallback: 256 * 1024 },
   maxRequestSize: { kind: kinds.bytes, env: ['BROKER_MAX_REQUEST_SIZE'], fallback: 1024 * 1024 },
-  maxConnections: { kind: kinds.bytes, env: ['BROKER_MAX_CONNECTIONS'], fallback: 10_000 },
+  maxConnections: { kind: kinds.number, env: ['BROKER_MAX_CONNECTIONS'], fallback: 10_000 },
   sweeperInterval: { kind: kinds.time, env: ['BROKER_SWEEPER_INTERVAL'], fallback: 30_000 },
   secret: { kind: secret, env: ['EPHEMERAL_SECRET', 'BROKER_SECRET'] },
   pipeId: { kind: kinds.text },
@@ -45,9 +45,11 @@ class Broker extends EventEmitter {
   #native = null
   #held = true
   #stopping = false
+  /** How often it was told to stop. */
+  #stops = 0
   /** Settles when what runs now has stopped. @type {{ promise: Promise<void>, resolve: () => void } | null} */
   #stopped = null
-  /** @type {Array<(complete: boolean) => void>} */
+  /** Who waits for a drain, in the order in which their time runs out. @type {Array<{ at: number, resolve: (complete: boolean) => void }>} */
   #drains = []
   /** What this broker changed in the environment, by what was there before. @type {Map<string, { ours: string, before: string | undefined }>} */
   #exported = new Map()
@@ -57,6 +59,8 @@ class Broker extends EventEmitter {
   constructor(options) {
     super()
     this.#options = readOptions('Broker', SPEC, options)
+    // What is given comes before the environment, also where one is short for the other.
+    if (options?.debug === true && options.logLevel === undefined) this.#options.logLevel = 'debug'
     const { secret } = this.#options
     this.#secret = secret === true ? native.randomHex(32) : secret || null
     this.pipe = pipePath(this.#options.pipeId)
@@ -67,8 +71,11 @@ class Broker extends EventEmitter {
   }
 
   async start() {
-    if (this.#native && !this.#stopping) throw new BrokerError('already_started', `the broker listens on ${this.pipe} already`)
-    await this.#stopped?.promise
+    if (this.#stopping) {
+      const stops = this.#stops
+      await this.#stopped?.promise
+      if (stops !== this.#stops) throw new BrokerError('not_started', 'stop() was called before the broker had started')
+    }
     if (this.#native) throw new BrokerError('already_started', `the broker listens on ${this.pipe} already`)
     try {
       this.#native = native.NativeBroker.start(this.pipe, JSON.stringify(this.#nativeOptions()), notice => this.#onNotice(notice))
@@ -84,6 +91,7 @@ class Broker extends EventEmitter {
   }
 
   async stop() {
+    this.#stops++
     // Who waits for it keeps the process, whatever unref() said.
     this.#stopping = this.#native !== null
     this.#native?.hold(true)
@@ -100,10 +108,11 @@ class Broker extends EventEmitter {
     const broker = this.#native
     if (!broker) return true
     broker.hold(true)
-    const drained = new Promise(resolve => this.#drains.push(resolve))
+    const drained = new Promise(resolve => this.#drains.push({ at: native.now() + timeoutMs, resolve }))
+    this.#drains.sort((a, b) => a.at - b.at)
     broker.drain(timeoutMs)
     await drained
-    this.#hold(this.#held)
+    if (!this.#stopping) this.#hold(this.#held)
     return drained
   }
 
@@ -117,6 +126,8 @@ class Broker extends EventEmitter {
     /** @type {Record<string, string | undefined>} */
     const env = { ...(options.env ?? process.env), EPHEMERAL_PIPE: this.pipe }
     if (this.#secret) env.EPHEMERAL_SECRET = this.#secret
+    // A worker with a secret refuses a broker that cannot prove it.
+    else for (const name of ['EPHEMERAL_SECRET', 'CLIENT_SECRET']) delete env[name]
     // Loaded when needed: it takes longer than the rest of this package together.
     const { spawn } = require('node:child_process')
     return spawn(command, args, { stdio: 'inherit', ...options, env })
@@ -157,7 +168,7 @@ class Broker extends EventEmitter {
   /** @param {string} notice */
   #onNotice(notice) {
     const { type, detail } = JSON.parse(notice)
-    if (type === 'drained') this.#drains.shift()?.(detail)
+    if (type === 'drained') this.#drains.shift()?.resolve(detail)
     else if (type === 'stopped') this.#onStopped(detail)
     else this.emit(type, detail)
   }
@@ -169,9 +180,9 @@ class Broker extends EventEmitter {
     this.#stopping = false
     this.#restoreEnvironment()
     for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, this.#onSignal)
-    for (const resolve of this.#drains.splice(0)) resolve(true)
+    for (const { resolve } of this.#drains.splice(0)) resolve(true)
     this.#stopped?.resolve()
-    this.emit('stopped', error === undefined ? { reason } : { reason, error: new BrokerError('start_failed', error) })
+    this.emit('stopped', error === undefined ? { reason } : { reason, error: new BrokerError('broker_failed', error) })
   }
 
   async #shutDown() {

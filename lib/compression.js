@@ -10,12 +10,11 @@ const zlib = () => require('node:zlib')
 const MAX_INFLATED = 64 * 1024 * 1024
 
 /**
- * A value's JSON text as it is sent compressed, or null when that would not make it smaller.
+ * A value's JSON text as it is sent compressed.
  * @param {string} json
  */
 function deflate(json) {
-  const packed = zlib().gzipSync(json).toString('base64')
-  return packed.length < json.length ? packed : null
+  return zlib().gzipSync(json).toString('base64')
 }
 
 /**

@@ -3,10 +3,12 @@
 
 // Taken now, before a test replaces the clock.
 const { setTimeout, clearTimeout } = require('node:timers')
+const { Alarm } = require('./alarm.js')
 const { BrokerError } = require('./errors.js')
 const { handshake } = require('./handshake.js')
 const native = require('./native.js')
 const { Pending, PendingTable } = require('./pending.js')
+const { trace } = require('./trace.js')
 
 /**
  * What a request comes to: its reply, as the broker sent it.
@@ -23,8 +25,6 @@ const { Pending, PendingTable } = require('./pending.js')
 /** Errors for which a broker may be about to appear. */
 const NOT_YET = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN'])
 const RETRY_MS = [1, 2, 5, 10, 20, 50]
-/** How long a timer may keep a realm alive that is otherwise over. */
-const ALARM_MS = 250
 const settled = Promise.resolve()
 
 /**
@@ -56,10 +56,7 @@ class Connection {
   #everOpen = false
   /** @type {NodeJS.Timeout | null} */
   #retry = null
-  #alarm = Infinity
-  /** @type {NodeJS.Timeout | null} */
-  #timer = null
-  #weak = new WeakRef(this)
+  #alarm = new Alarm(this)
 
   /** @param {Settings} settings */
   constructor(settings) {
@@ -138,8 +135,8 @@ class Connection {
     if (signal?.aborted) return pending.reject(aborted(signal))
     if (signal) this.#listen(pending, signal)
     this.#pending.add(pending)
-    if (this.#settings.debug) this.#trace(pending)
-    if (pending.deadline < this.#alarm) this.#setAlarm(pending.deadline)
+    if (this.#settings.debug) trace(pending)
+    this.#alarm.set(pending.deadline)
     if (this.#phase === 'open') this.#enqueue(pending)
     else if (this.#phase === 'idle') this.#connect()
   }
@@ -251,7 +248,7 @@ class Connection {
 
   /** The request whose turn it is, with a broker that takes one at a time. */
   #first() {
-    return this.#pending.all()[0]
+    return this.#pending.first()
   }
 
   #next() {
@@ -412,47 +409,13 @@ class Connection {
     else this.#native?.setAwaiting(false)
   }
 
-  /**
-   * Logs what becomes of a request; never a value.
-   * @param {Request} pending
-   */
-  #trace(pending) {
-    const start = native.now()
-    const { resolve, reject } = pending
-    const log = (/** @type {string} */ outcome) => {
-      process.stderr.write(`[client] request ${pending.id}: ${outcome} after ${(native.now() - start).toFixed(3)} ms\n`)
-    }
-    if (typeof pending.body === 'string') process.stderr.write(`[client] request ${pending.id}: ${pending.body}\n`)
-    else process.stderr.write(`[client] request ${pending.id}: set ${JSON.stringify(pending.subject)}\n`)
-    pending.resolve = (/** @type {any} */ value) => {
-      log('done')
-      resolve(value)
-    }
-    pending.reject = (/** @type {unknown} */ error) => {
-      log(String(/** @type {any} */ (error)?.code ?? error))
-      reject(error)
-    }
-  }
-
-  /** @param {number} at */
-  #setAlarm(at) {
-    // Does not hold the connection: a client that nobody uses any more is collected, and closed with that. But a timer holds the realm that its
-    // function is of, and in Jest that is a test file with all it has made: so it is a short one, set again for as long as something is awaited.
-    const wait = Math.min(Math.max(at - native.now(), 1), ALARM_MS)
-    this.#alarm = native.now() + wait
-    if (this.#timer) clearTimeout(this.#timer)
-    this.#timer = setTimeout(ring, wait, this.#weak).unref()
-  }
-
+  /** Called by the alarm: gives up what has waited for too long. */
   expire() {
     const now = native.now()
-    this.#alarm = Infinity
-    let next = Infinity
     for (const pending of this.#pending.all()) {
       if (pending.deadline <= now) this.#giveUp(pending, this.#timedOut(pending))
-      else next = Math.min(next, pending.deadline)
+      else this.#alarm.set(pending.deadline)
     }
-    if (next < this.#alarm) this.#setAlarm(next)
   }
 
   /** @param {Request} pending */
@@ -509,11 +472,6 @@ function capture(resolve, reject) {
 
 /** The escape hatch for a host whose event loop cannot watch the connection: a thread reads it. */
 const THREADED = process.env.EPHEMERAL_BROKER_IO === 'thread' || 'bun' in process.versions || 'deno' in process.versions
-
-/** @param {WeakRef<Connection>} connection */
-function ring(connection) {
-  connection.deref()?.expire()
-}
 
 /** @param {AbortSignal} signal */
 function aborted(signal) {

@@ -141,10 +141,12 @@ function ttlText(given) {
  * @param {Wishes} wishes
  */
 function compressed(head, json, time, broker, { compression = broker?.enabled ?? false, compressionThreshold }) {
-  if (!compression || json.length < (compressionThreshold ?? broker?.threshold ?? DEFAULT_THRESHOLD)) return null
+  if (!compression) return null
+  const size = Buffer.byteLength(json)
+  if (size < (compressionThreshold ?? broker?.threshold ?? DEFAULT_THRESHOLD)) return null
   const packed = deflate(json)
-  if (packed === null) return null
-  return `${head},"value":"${packed}"${time},"compressed":true,"beforeSize":${json.length},"afterSize":${packed.length}`
+  if (packed.length >= size) return null
+  return `${head},"value":"${packed}"${time},"compressed":true,"beforeSize":${size},"afterSize":${packed.length}`
 }
 
 module.exports = { get, set, del, has, lease, release, list, ping, stats, health, metrics }

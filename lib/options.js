@@ -15,7 +15,7 @@ const TIME = Number.MAX_SAFE_INTEGER
 const whole = (min, max, what) => ({
   parse: toNumber,
   check: value => Number.isInteger(value) && value >= min && value <= max,
-  allowed: `a whole number ${what}, from ${min} on`
+  allowed: `a whole number${what && ` ${what}`} from ${min} on`
 })
 
 const time = {
@@ -33,6 +33,7 @@ const kinds = {
     allowed: 'a number of milliseconds above 0'
   },
   count: whole(0, BYTES, ''),
+  number: whole(1, BYTES, ''),
   bytes: whole(1, BYTES, 'of bytes'),
   flag: {
     parse: (/** @type {string} */ text) => ({ true: true, 1: true, false: false, 0: false })[text.toLowerCase()] ?? text,

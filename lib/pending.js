@@ -36,6 +36,8 @@ class PendingTable {
   /** A power of two of them, at most half of them taken. @type {Array<Pending | undefined>} */
   #slots = new Array(64).fill(undefined)
   #lastId = 0
+  /** None has a lower id. */
+  #firstId = 1
   size = 0
 
   /** The id given last. */
@@ -70,6 +72,13 @@ class PendingTable {
   delete(pending) {
     this.#slots[pending.id & (this.#slots.length - 1)] = undefined
     this.size--
+  }
+
+  /** The one that was asked first. */
+  first() {
+    if (this.size === 0) return undefined
+    while (this.get(this.#firstId) === undefined) this.#firstId++
+    return this.get(this.#firstId)
   }
 
   /** All of them, in the order in which they were asked. */

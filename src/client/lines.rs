@@ -43,6 +43,7 @@ impl Inbox {
         array.push(b']');
         self.buffer.consume(length + 1);
         self.scanned = self.buffer.len();
+        self.buffer.shrink(256 * 1024);
         Some(Batch(array))
     }
 }

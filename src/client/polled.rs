@@ -57,6 +57,7 @@ impl Polled {
                 sent => self.out.consume(sent),
             }
         }
+        self.out.shrink(CHUNK);
         Ok(true)
     }
 

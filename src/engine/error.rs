@@ -14,6 +14,8 @@ pub enum Error {
     ValueTooLarge { key: String, size: usize, limit: usize },
     #[error("max_items: {limit} values are held, no more are allowed (maxItems); \"{key}\" was not added")]
     MaxItems { key: String, limit: usize },
+    #[error("max_leases: {limit} leases are held, no more are allowed; \"{key}\" was not leased")]
+    MaxLeases { key: String, limit: usize },
     #[error("not_owner: the lease of \"{worker}\" on \"{key}\" (number {number}) belongs to {owner}")]
     NotOwner { key: String, worker: String, number: u64, owner: String },
     #[error(
@@ -33,6 +35,7 @@ impl Error {
             Error::InvalidTtl { .. } => "invalid_ttl",
             Error::ValueTooLarge { .. } => "too_large",
             Error::MaxItems { .. } => "max_items",
+            Error::MaxLeases { .. } => "max_leases",
             Error::NotOwner { .. } => "not_owner",
         }
     }

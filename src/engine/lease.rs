@@ -10,6 +10,8 @@ use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+/// The most leases held at a time: far more than there are workers, so that one which leases in a loop does no harm.
+const MAX_LEASES: usize = 100_000;
 /// The most lost leases of which their workers have not been told yet.
 const MAX_LOST: usize = 100_000;
 
@@ -144,7 +146,7 @@ impl Leases {
     ) -> Result<Granted, Error> {
         let ttl = checked_ttl(request.ttl)?;
         match self.held_by(request.worker, request.key) {
-            Some(slot) => self.renew(now, slot, ttl, &request, sessions),
+            Some(slot) => self.renew(now, config, slot, ttl, &request, sessions),
             None => self.take(now, config, ttl, &request),
         }
     }
@@ -160,7 +162,6 @@ impl Leases {
         if !self.workers.contains_key(worker) {
             return Ok(false);
         }
-        self.forget_losses(worker, |lost| key.is_none_or(|key| *lost.key == *key));
         let slots: Vec<u32> = match key {
             None => self.workers.get(worker).map_or_else(Vec::new, |known| known.held.clone()),
             Some(key) => self.held_by(worker, key).into_iter().collect(),
@@ -168,6 +169,7 @@ impl Leases {
         for &slot in &slots {
             self.check_owner(slot, by, sessions)?;
         }
+        self.forget_losses(worker, |lost| key.is_none_or(|key| *lost.key == *key));
         for &slot in &slots {
             self.remove(slot);
         }
@@ -208,6 +210,9 @@ impl Leases {
         ttl: Option<Micros>,
         request: &Request<'_>,
     ) -> Result<Granted, Error> {
+        if self.held >= MAX_LEASES {
+            return Err(Error::MaxLeases { key: request.key.into(), limit: MAX_LEASES });
+        }
         let lost = self.take_loss(request.worker, request.key);
         let key = self.intern_key(request.key);
         let pool = self.pools.entry(key.clone()).or_default();
@@ -227,6 +232,7 @@ impl Leases {
     fn renew(
         &mut self,
         now: Micros,
+        config: &Config,
         slot: u32,
         ttl: Option<Micros>,
         request: &Request<'_>,
@@ -235,12 +241,26 @@ impl Leases {
         self.check_owner(slot, request.holder, sessions)?;
         let lease = self.get_mut(slot);
         lease.ttl = ttl.or(lease.ttl);
-        if request.detached
-            && let Some(holder) = lease.holder.take()
-        {
-            self.disown(holder, slot);
+        if lease.holder.is_some() {
+            if request.detached {
+                lease.ttl = lease.ttl.or(config.default_ttl);
+                self.hand_over(slot, None);
+            } else {
+                // Whichever thread of the process renewed it last is the one it ends with.
+                self.hand_over(slot, request.holder);
+            }
         }
         Ok(self.grant(now, slot))
+    }
+
+    fn hand_over(&mut self, slot: u32, to: Option<HolderId>) {
+        let from = std::mem::replace(&mut self.get_mut(slot).holder, to);
+        if let Some(from) = from {
+            self.disown(from, slot);
+        }
+        if let Some(to) = to {
+            self.holders.entry(to).or_default().insert(slot);
+        }
     }
 
     /// Starts the lease's time.

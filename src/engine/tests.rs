@@ -198,6 +198,40 @@ fn a_detached_lease_outlives_its_session_until_its_ttl() {
 }
 
 #[test]
+fn a_lease_renewed_as_detached_gets_a_ttl() {
+    let mut engine = engine(Config { default_ttl: Some(50 * MS), ..Config::default() });
+    let session = engine.open(hello("p", 0));
+    lease(&mut engine, 0, Some(session), "k", "a", None).unwrap();
+    assert_eq!(engine.next_deadline(), None);
+    engine.apply(0, Some(session), Command::Lease { key: "k", worker: "a", ttl: None, detached: true }).unwrap();
+    engine.close(0, session, true);
+    assert_eq!((engine.leases(), engine.next_deadline()), (1, Some(50 * MS)));
+}
+
+#[test]
+fn a_lease_ends_with_the_thread_that_renewed_it_last() {
+    let mut engine = engine(Config::default());
+    let [first, second] = [0, 1].map(|thread| engine.open(hello("p", thread)));
+    lease(&mut engine, 0, Some(first), "k", "a", None).unwrap();
+    lease(&mut engine, 0, Some(second), "k", "a", None).unwrap();
+    engine.close(0, first, false);
+    assert_eq!(engine.leases(), 1);
+    engine.close(0, second, false);
+    assert_eq!(engine.leases(), 0);
+}
+
+#[test]
+fn a_refused_release_leaves_untold_losses() {
+    let mut engine = engine(Config::default());
+    let [holder, stranger] = ["p", "q"].map(|process| engine.open(hello(process, 0)));
+    lease(&mut engine, 0, Some(holder), "k", "a", Some(10.0)).unwrap();
+    lease(&mut engine, 0, Some(holder), "other", "a", None).unwrap();
+    lease(&mut engine, 20 * MS, Some(stranger), "k", "b", None).unwrap();
+    assert_eq!(release(&mut engine, 20 * MS, Some(stranger), "a", None).unwrap_err().code(), "not_owner");
+    assert_eq!(lease(&mut engine, 20 * MS, Some(holder), "k", "a", None).unwrap_err().code(), "expired");
+}
+
+#[test]
 fn fencing_tokens_rise() {
     let mut engine = engine(Config::default());
     let mut last = 0;

@@ -17,6 +17,9 @@ use zeroize::Zeroize;
 /// closed when they are collected, and collection follows weight.
 const WEIGHT: i64 = 4 * 1024 * 1024;
 
+/// Memory that a connection keeps for requests to come.
+const KEPT: usize = 256 * 1024;
+
 /// A connection to a broker.
 ///
 /// `callback(batch, error)` is called when something came: whole lines as one JSON array, or `null` and why the connection ended. It says whether more is
@@ -73,7 +76,12 @@ impl NativeClient {
         let mut bytes = self.core.scratch.borrow_mut();
         copy_text(env.raw(), text.raw(), &mut bytes)?;
         let all_sent = self.core.with_link(|link| link.send(&bytes).and_then(|()| link.flush()));
-        bytes.zeroize();
+        // The bytes that were used, not all that there is room for; and a large block is not kept for small requests to come.
+        bytes.as_mut_slice().zeroize();
+        bytes.clear();
+        if bytes.capacity() > KEPT {
+            *bytes = Vec::new();
+        }
         self.core.watch(!all_sent.map_err(system)?);
         Ok(())
     }

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
+use zeroize::Zeroizing;
 
 /// Why a compressed value is not taken.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,10 +20,10 @@ pub enum Unfit {
 /// # Errors
 /// It is [`Unfit`] to be kept.
 pub fn inflated_size(json: &str, limit: usize) -> Result<usize, Unfit> {
-    let text: String = serde_json::from_str(json).map_err(|_| Unfit::NotGzip)?;
-    let packed = STANDARD.decode(text).map_err(|_| Unfit::NotGzip)?;
+    let text = Zeroizing::new(serde_json::from_str::<String>(json).map_err(|_| Unfit::NotGzip)?);
+    let packed = Zeroizing::new(STANDARD.decode(text.as_bytes()).map_err(|_| Unfit::NotGzip)?);
     let mut inflater = MultiGzDecoder::new(packed.as_slice()).take(limit as u64 + 1);
-    let mut chunk = zeroize::Zeroizing::new([0; 8192]);
+    let mut chunk = Zeroizing::new([0; 8192]);
     let mut size = 0;
     loop {
         match inflater.read(chunk.as_mut()) {

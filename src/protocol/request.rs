@@ -143,7 +143,9 @@ pub fn parse(line: &[u8]) -> Result<Line<'_>, Failure> {
 pub fn id_of_prefix(line: &[u8]) -> Option<&str> {
     let rest = line.strip_prefix(b"{\"id\":")?;
     let end = rest.iter().take(MAX_ID).position(|&byte| byte == b',')?;
-    std::str::from_utf8(&rest[..end]).ok().filter(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
+    std::str::from_utf8(&rest[..end]).ok().filter(|id| {
+        !id.is_empty() && (id.len() == 1 || !id.starts_with('0')) && id.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn is_id(raw: &str) -> bool {

@@ -54,7 +54,8 @@ impl Dialogue {
     /// The connection is gone.
     pub(super) fn end(&mut self) {
         if let Phase::Open(session) = std::mem::replace(&mut self.phase, Phase::Left) {
-            self.state.engine.borrow_mut().close(self.state.now(), session, false);
+            let orderly = self.state.ending.get();
+            self.state.engine.borrow_mut().close(self.state.now(), session, orderly);
         }
     }
 

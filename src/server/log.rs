@@ -40,6 +40,10 @@ impl Log {
         self.write(Level::Warn, message, fields);
     }
 
+    pub(super) fn error(&self, message: &str, fields: &[(&str, Value)]) {
+        self.write(Level::Error, message, fields);
+    }
+
     fn write(&self, level: Level, message: &str, fields: &[(&str, Value)]) {
         if !self.is_on(level) {
             return;

@@ -122,7 +122,7 @@ fn metrics(state: &State, engine: &Engine) -> String {
     family("compression_ratio", "gauge", "Bytes after compression for each before", &one(ratio));
     let expired = labelled("type", [("items", counters.expired_items), ("leases", counters.expired_leases)]);
     family("expired_total", "counter", "Items and leases whose time was over", &expired);
-    family("requests_total", "counter", "Requests answered", &one(requests));
+    family("requests_total", "counter", "Operations done, or refused by what they met", &one(requests));
     family("requests_in_flight", "gauge", "Requests not answered yet", &one(in_flight(state) as f64));
     family("draining", "gauge", "Whether the broker is draining", &one(f64::from(u8::from(state.draining.get()))));
     family("connections", "gauge", "Connections open", &one(state.connections.get() as f64));

@@ -55,6 +55,7 @@ pub(super) fn run(
     }));
     // Connections go first, then the socket, then the news of it.
     let reason = served.unwrap_or_else(|panic| StopReason::Failure(describe_panic(&*panic)));
+    state.ending.set(!matches!(reason, StopReason::Failure(_)));
     let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(tasks)));
     drop(runtime);
     drop(guard);
@@ -65,8 +66,8 @@ pub(super) fn run(
 }
 
 async fn serve(state: Rc<State>, listener: Listener, mut orders: UnboundedReceiver<Order>) -> StopReason {
-    spawn_local(accept(state.clone(), listener));
-    spawn_local(keep_time(state.clone()));
+    let mut accepting = spawn_local(accept(state.clone(), listener));
+    let mut timing = spawn_local(keep_time(state.clone()));
     if let Some(interval) = state.options.heartbeat_interval() {
         spawn_local(heartbeat(state.clone(), interval));
     }
@@ -81,16 +82,25 @@ async fn serve(state: Rc<State>, listener: Listener, mut orders: UnboundedReceiv
                 Some(Order::Stop) | None => return StopReason::Asked,
             },
             () = idle(&state) => return StopReason::Idle,
+            // Neither ends but by a failure, and without them there is no broker.
+            Err(error) = &mut accepting => return StopReason::Failure(error.to_string()),
+            Err(error) = &mut timing => return StopReason::Failure(error.to_string()),
         }
     }
 }
 
 async fn accept(state: Rc<State>, listener: Listener) {
+    let mut failing = false;
     loop {
         match listener.accept().await {
-            Ok(stream) => admit(&state, stream),
+            Ok(stream) => {
+                failing = false;
+                admit(&state, stream);
+            }
             Err(error) => {
-                state.log.warn("a connection could not be accepted", &[("error", json!(error.to_string()))]);
+                if !std::mem::replace(&mut failing, true) {
+                    state.log.warn("connections cannot be accepted", &[("error", json!(error.to_string()))]);
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -16,6 +16,8 @@ pub(super) struct State {
     pub(super) log: Log,
     pub(super) started: Instant,
     pub(super) draining: Cell<bool>,
+    /// It stops because it was told to: that its workers' connections end is no news.
+    pub(super) ending: Cell<bool>,
     pub(super) connections: Cell<usize>,
     /// It was logged that there are too many of them.
     pub(super) crowded: Cell<bool>,
@@ -43,6 +45,7 @@ impl State {
             secret,
             started: Instant::now(),
             draining: Cell::new(false),
+            ending: Cell::new(false),
             connections: Cell::new(0),
             crowded: Cell::new(false),
             unsent: Cell::new(0),
@@ -83,7 +86,10 @@ impl State {
     }
 
     pub(super) fn stopped(&self, reason: StopReason) {
-        self.log.info("stopped", &[]);
+        match &reason {
+            StopReason::Failure(why) => self.log.error("failed", &[("error", json!(why))]),
+            _ => self.log.info("stopped", &[]),
+        }
         (self.notify)(Notice::Stopped(reason));
     }
 

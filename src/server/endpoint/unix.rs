@@ -81,7 +81,9 @@ pub(in crate::server) fn is_trusted(stream: &Stream) -> bool {
 
 /// Removes what killed brokers of this user left.
 pub(in crate::server) fn sweep() {
-    for base in [std::env::temp_dir(), "/tmp".into()] {
+    let mut bases = vec![std::env::temp_dir(), "/tmp".into()];
+    bases.dedup();
+    for base in bases {
         let Ok(entries) = fs::read_dir(base) else { continue };
         for entry in entries.flatten() {
             if entry.file_name().to_string_lossy().starts_with(&prefix()) {
