@@ -3,6 +3,7 @@ use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::windows::local_socket::ListenerOptionsExt;
 use interprocess::os::windows::security_descriptor::SecurityDescriptor;
+use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use widestring::u16cstr;
@@ -29,6 +30,11 @@ pub(in crate::server) fn bind(path: &Path) -> Result<(Listener, Guard), Endpoint
         }
         _ => EndpointError::System { what: "listen on", path: path.into(), source },
     };
+    // What answers to the name is alive. (Of two that start at once, the system refuses the second: its instance is not the first.)
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        _ => return Err(EndpointError::InUse { path: path.into() }),
+    }
     let name = path.to_fs_name::<GenericFilePath>().map_err(system)?;
     let descriptor = SecurityDescriptor::deserialize(DESCRIPTOR).map_err(system)?;
     let listener = ListenerOptions::new().name(name).security_descriptor(descriptor).create_tokio().map_err(system)?;
