@@ -5,6 +5,7 @@
 const { setTimeout, clearTimeout } = require('node:timers')
 const { Alarm } = require('./alarm.js')
 const { BrokerError } = require('./errors.js')
+const failures = require('./failures.js')
 const { handshake } = require('./handshake.js')
 const native = require('./native.js')
 const { Pending, PendingTable } = require('./pending.js')
@@ -121,7 +122,7 @@ class Connection {
   async #leave() {
     if (this.#phase === 'closed') return
     const open = this.#phase === 'open' && !this.#plain
-    this.#failAll(() => new BrokerError('closed', 'this client was closed before the reply came'))
+    this.#failAll(failures.closed)
     if (open) await this.#bye()
     this.#disconnect('closed')
   }
@@ -131,8 +132,8 @@ class Connection {
    * @param {AbortSignal} [signal]
    */
   #ask(pending, signal) {
-    if (this.#phase === 'closed' || this.#closing) return pending.reject(new BrokerError('closed', 'this client was closed'))
-    if (signal?.aborted) return pending.reject(aborted(signal))
+    if (this.#phase === 'closed' || this.#closing) return pending.reject(failures.closed())
+    if (signal?.aborted) return pending.reject(failures.aborted(signal))
     if (signal) this.#listen(pending, signal)
     this.#pending.add(pending)
     if (this.#settings.debug) trace(pending)
@@ -208,10 +209,7 @@ class Connection {
       replies = JSON.parse(batch)
       if (!replies.every(isReply)) throw new SyntaxError('a reply is an object')
     } catch {
-      // Not the parser's own words: they quote the text, and so a value.
-      return this.#break(
-        new BrokerError('protocol_error', `what listens on ${this.#settings.pipe} is not a broker: it does not answer with JSON objects`)
-      )
+      return this.#break(failures.notABroker(this.#settings.pipe))
     }
     if (this.#greeting) return this.#greet(replies)
     for (const reply of replies) this.#settle(reply)
@@ -223,8 +221,7 @@ class Connection {
     if (!pending) {
       // The reply to a request that was given up.
       if (typeof reply?.id === 'number' && reply.id <= this.#pending.lastId) return
-      const text = `what listens on ${this.#settings.pipe} answered what nobody asked`
-      return this.#break(new BrokerError('protocol_error', reply?.message ? `${text}: ${reply.message}` : text))
+      return this.#break(failures.unasked(this.#settings.pipe, reply.message))
     }
     this.#forget(pending)
     if (reply.ok) this.#resolve(pending, reply)
@@ -273,12 +270,7 @@ class Connection {
     const user = this.#native.peerUser()
     const own = process.geteuid?.()
     if (!this.#settings.secret && user != null && own !== undefined && user !== own && user !== 0) {
-      return this.#break(
-        new BrokerError(
-          'broker_unreachable',
-          `${pipe} belongs to user ${user}, not to this user (${own}): it is not trusted without a secret`
-        )
-      )
+      return this.#break(failures.untrusted(pipe, user, own))
     }
     this.#phase = 'greeting'
     this.#everOpen = true
@@ -291,10 +283,7 @@ class Connection {
   #unreachable(error) {
     const [, code = 'EIO', text = error.message] = /^([A-Z]+): (.*)$/su.exec(error.message) ?? []
     const gone = this.#everOpen && code !== 'EAGAIN'
-    if (gone || !NOT_YET.has(code)) {
-      const why = gone ? `the broker on ${this.#settings.pipe} is gone` : `could not connect to ${this.#settings.pipe}`
-      return this.#break(new BrokerError('broker_unreachable', `${why} (${text})`, { details: { pipe: this.#settings.pipe, errno: code } }))
-    }
+    if (gone || !NOT_YET.has(code)) return this.#break(failures.unreachable(this.#settings.pipe, code, text, gone))
     const delay = RETRY_MS[Math.min(this.#attempts++, RETRY_MS.length - 1)]
     this.#retry = setTimeout(() => this.#phase === 'seeking' && this.#seek(), delay)
   }
@@ -342,13 +331,8 @@ class Connection {
 
   /** @param {string} why */
   #lost(why) {
-    const text = why.replace(/^[A-Z]+: /u, '')
     this.#disconnect('idle')
-    this.#failAll(pending =>
-      pending.sent
-        ? new BrokerError('connection_closed', `${text}; whether the request was done is not known`)
-        : new BrokerError('connection_closed', `${text} before the request was sent`)
-    )
+    this.#failAll(pending => failures.lost(why, pending.sent))
   }
 
   /** @param {InstanceType<typeof BrokerError>} error */
@@ -389,7 +373,7 @@ class Connection {
    * @param {AbortSignal} signal
    */
   #listen(pending, signal) {
-    const onAbort = () => this.#giveUp(pending, aborted(signal))
+    const onAbort = () => this.#giveUp(pending, failures.aborted(signal))
     signal.addEventListener('abort', onAbort, { once: true })
     pending.release = () => signal.removeEventListener('abort', onAbort)
   }
@@ -413,22 +397,9 @@ class Connection {
   expire() {
     const now = native.now()
     for (const pending of this.#pending.all()) {
-      if (pending.deadline <= now) this.#giveUp(pending, this.#timedOut(pending))
+      if (pending.deadline <= now) this.#giveUp(pending, failures.timedOut(this.#settings.pipe, pending.sent, this.#phase === 'greeting'))
       else this.#alarm.set(pending.deadline)
     }
-  }
-
-  /** @param {Request} pending */
-  #timedOut(pending) {
-    const { pipe } = this.#settings
-    if (pending.sent)
-      return new BrokerError('timeout', `the broker on ${pipe} did not answer in time; whether the request was done is not known`)
-    return this.#phase === 'greeting'
-      ? new BrokerError('timeout', `what listens on ${pipe} did not answer the greeting in time; the request was not sent`)
-      : new BrokerError(
-          'broker_unreachable',
-          `no broker appeared on ${pipe} in time: was it started before the workers, and does it still run?`
-        )
   }
 
   /**
@@ -437,7 +408,7 @@ class Connection {
    */
   #advance(pending) {
     const left = pending.deadline - native.now()
-    if (left <= 0) return this.#giveUp(pending, this.#timedOut(pending))
+    if (left <= 0) return this.#giveUp(pending, failures.timedOut(this.#settings.pipe, pending.sent, this.#phase === 'greeting'))
     if (this.#phase === 'seeking') {
       sleep(Math.min(left, RETRY_MS[Math.min(this.#attempts, RETRY_MS.length - 1)]))
       if (this.#retry) clearTimeout(this.#retry)
@@ -472,14 +443,6 @@ function capture(resolve, reject) {
 
 /** The escape hatch for a host whose event loop cannot watch the connection: a thread reads it. */
 const THREADED = process.env.EPHEMERAL_BROKER_IO === 'thread' || 'bun' in process.versions || 'deno' in process.versions
-
-/** @param {AbortSignal} signal */
-function aborted(signal) {
-  const error = new BrokerError('aborted', 'the request was given up', { cause: signal.reason })
-  // What callers of other abortable functions look for.
-  error.name = 'AbortError'
-  return error
-}
 
 /** @param {number} ms */
 function sleep(ms) {
