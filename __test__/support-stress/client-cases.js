@@ -9,7 +9,8 @@ const { getEventListeners } = require('node:events')
 const net = require('node:net')
 const { after, afterEach, before, describe, test } = require('node:test')
 const { Broker, Client, makePipePath } = require('../..')
-const { isWindows, run, startHost, within } = require('./support.js')
+const { freePath, listen } = require('../support/index.js')
+const { isWindows, makeFolder, run, startHost, within } = require('./support.js')
 
 /** Stops a process without its knowing. */
 const needsSigstop = { skip: isWindows && 'Windows cannot stop a process' }
@@ -233,6 +234,38 @@ function register() {
       assert.ok(failed.length > 0)
       for (const { reason } of failed) assert.equal(reason.code, 'connection_closed')
       await rejectsWithin(client.get('large'), 'broker_unreachable', AT_ONCE)
+      await client.close()
+    })
+
+    test('a broker that ends with requests unread: the replies that it sent are taken, and the others fail at once', async t => {
+      const place = makeFolder()
+      t.after(place.remove)
+      const pipe = freePath(place.folder)
+      /** @type {(id: number) => void} */
+      let onFirst
+      /** @type {Promise<number>} */
+      const first = new Promise(resolve => (onFirst = resolve))
+      /** @type {net.Socket | undefined} */
+      let socket
+      await listen(t, pipe, accepted => {
+        socket = accepted
+        accepted.setEncoding('utf8').on('data', text => {
+          const { id, action } = JSON.parse(String(text))
+          if (action === 'hello') return accepted.write(`${JSON.stringify({ id, ok: true, protocol: 1, session: 1 })}\n`)
+          accepted.pause()
+          onFirst(id)
+        })
+      })
+      const client = new Client(pipe, { timeout: 60_000 })
+      const answered = client.get('a')
+      const id = await first
+      const unread = client.get('b')
+      await new Promise(resolve => setImmediate(resolve))
+      // More than is read at once, so that the end of the connection is yet to come when this has been taken.
+      socket?.write(`${JSON.stringify({ id, ok: true, value: 'x'.repeat(100_000) })}\n`)
+      socket?.destroy()
+      assert.equal((await within(answered, AT_ONCE, 'the reply is taken')).length, 100_000)
+      await rejectsWithin(unread, 'connection_closed', AT_ONCE)
       await client.close()
     })
 

@@ -169,9 +169,13 @@ impl Watch {
     }
 }
 
-unsafe extern "C" fn on_event(handle: Handle, _status: c_int, _events: c_int) {
+unsafe extern "C" fn on_event(handle: Handle, status: c_int, _events: c_int) {
     // SAFETY: `data` counts a `Watch` until `closed`.
     let watch = unsafe { &**handle.cast::<*const Watch>() };
+    if status < 0 {
+        // The peer closed with requests unread. libuv has stopped watching, though what the peer sent before is still to be read.
+        watch.events.set(0);
+    }
     let core = watch.core.borrow().clone();
     if let Some(core) = core {
         // A failure shows when it is read. A panic must not cross into libuv.
