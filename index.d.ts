@@ -62,6 +62,20 @@ export interface BrokerOptions {
   handleSignals?: boolean | undefined
   /** How long {@link Broker.drain} waits when it is not told, in ms. @default 5000 */
   drainPeriod?: number | undefined
+  /** Pools to {@link Client.acquire} from: values, or how many numbers. @default none */
+  pools?: Record<string, readonly unknown[] | number | PoolDefinition> | undefined
+  /** After how long a wait is logged, with who blocks whom, and told as `slowWait`, in ms; 0 or null: never. `BROKER_SLOW_WAIT` @default 10000 */
+  slowWait?: number | null | undefined
+}
+
+/** A pool, with how it is handed out. */
+export interface PoolDefinition {
+  /** What it holds. */
+  values?: readonly unknown[] | undefined
+  /** How many numbers it holds, in place of values. */
+  size?: number | undefined
+  /** Which of the free ones is handed out: the first, the one that has been free for longest, or any. @default 'lowest' */
+  policy?: 'lowest' | 'lru' | 'random' | undefined
 }
 
 /** What a {@link Broker} tells its host. */
@@ -70,6 +84,8 @@ export interface BrokerEvents {
   leaseExpired: [{ key: string; workerId: string; number: number; token: number; name: string | null; pid: number | null }]
   /** A worker's connection ended while it held leases; they have been given back. */
   workerLost: [{ name: string | null; pid: number | null; leases: Array<{ key: string; workerId: string; number: number }> }]
+  /** Somebody has waited for longer than `slowWait`. Told once for each wait. */
+  slowWait: [Blocked]
   /** 90% of `maxItems` are in use. Told again only after it has been below. */
   nearCapacity: [{ items: number; maxItems: number; utilization: number }]
   /** The broker has stopped: `stop()`, `idleTimeout`, or a failure (then with `error` set). */
@@ -109,8 +125,45 @@ export class Broker extends EventEmitter<BrokerEvents> {
 
   /**
    * Stops: disconnects everyone, wipes everything, removes the socket. It does its work when it is not awaited, too. Stopping twice is harmless.
+   * @returns what was left behind, and how long others waited. An empty report when it did not run.
+   * @example
+   * ```js
+   * const { leaked } = await broker.stop()
+   * for (const { name, number, worker, test } of leaked) console.warn(`${worker} did not release ${name} ${number ?? ''} (${test})`)
+   * ```
    */
-  stop(): Promise<void>
+  stop(): Promise<BrokerReport>
+
+  /**
+   * What {@link Client.inspect} tells.
+   * @throws {BrokerError} `not_started`
+   * @example
+   * ```js
+   * const { sessions } = await broker.inspect()
+   * ```
+   */
+  inspect(): Promise<Inspection>
+
+  /**
+   * What workers appended to a list; see {@link Client.append}.
+   * @throws {BrokerError} `not_started`
+   * @example
+   * ```js
+   * const timings = await broker.collect('timings')
+   * ```
+   */
+  collect<T = any>(list: string): Promise<T[]>
+
+  /**
+   * A queue, for the host to fill and to wait for.
+   * @throws {BrokerError} `not_started`
+   * @example
+   * ```js
+   * const files = broker.queue('files')
+   * await files.push('a.txt')
+   * ```
+   */
+  queue<T = any>(name: string, options?: QueueOptions): Queue<T>
 
   /**
    * Takes no new requests (they are answered `draining`; only `release`, `stats`, `health` and `metrics` are still served) and waits until those under way
@@ -164,6 +217,9 @@ export interface ClientOptions {
   compression?: boolean | undefined
   /** From how many bytes of JSON on a value is compressed. `CLIENT_COMPRESSION_THRESHOLD` @default as the broker says: 1024 */
   compressionThreshold?: number | undefined
+  /** How long what has no `wait` of its own waits for its turn, in ms; `Infinity`: for as long as it takes. `CLIENT_WAIT` @default `timeout`
+   * where that is set, else 60000 */
+  wait?: number | undefined
   /** What the broker calls this worker in messages and events. @default after the runner's worker number, else the pid */
   name?: string | undefined
   /** Accepted for code written for `@ephemeral-broker/core`; the broker's `requireTTL` decides. */
@@ -184,13 +240,237 @@ export type SyncOptions = Omit<RequestOptions, 'signal'>
 export interface SetOptions extends RequestOptions {
   /** How long the value lives, in ms. @default the broker's `defaultTTL` */
   ttl?: number | undefined
+  /** Only if there is no value under the key; else nothing is done and `set` resolves to false. */
+  ifAbsent?: boolean | undefined
+  /** Only if the value is still the one of this version (0: there is none); else nothing is done and `set` resolves to false. */
+  ifVersion?: number | undefined
 }
+
+/** What a request takes that may have to wait. */
+export interface WaitOptions extends RequestOptions {
+  /** How long to wait at most, in ms; 0: not at all; `Infinity`: for as long as it takes. @default the client's `wait` */
+  wait?: number | undefined
+}
+
+/** What a blocking request takes that may have to wait. */
+export type SyncWaitOptions = Omit<WaitOptions, 'signal'>
 
 export interface LeaseOptions extends RequestOptions {
   /** When the lease ends if it is neither renewed nor released, in ms. @default none: with its worker */
   ttl?: number | undefined
   /** Keep the lease when this worker's connection ends, until its TTL. @default false */
   detached?: boolean | undefined
+  /** How long to wait when the key is a pool of which all is held, in ms. @default `timeout` */
+  wait?: number | undefined
+}
+
+export interface AcquireOptions extends WaitOptions {
+  /** Members that the value must have: `{ role: 'admin' }`. Objects within are matched likewise, all else must be equal. */
+  match?: Record<string, unknown> | undefined
+  /** When the lease ends if it is neither renewed nor released, in ms. @default none: with this client's connection */
+  ttl?: number | undefined
+}
+
+export interface LockOptions extends WaitOptions {
+  /** Together with others that share, and with nobody who does not. @default false */
+  shared?: boolean | undefined
+}
+
+export interface SemaphoreOptions extends WaitOptions {
+  /** How many permits to take at once. @default 1 */
+  amount?: number | undefined
+}
+
+export interface OnceOptions extends WaitOptions {
+  /** How long the value lives, in ms. @default as long as the broker */
+  ttl?: number | undefined
+  /** Make a new value when fewer ms than this are left of it: one worker does, the others are given the old one meanwhile. @default 0 */
+  refresh?: number | undefined
+  /** When the maker throws: `'next'` lets the next that waits try, `'all'` gives all that wait the error. @default 'next' */
+  onError?: 'next' | 'all' | undefined
+}
+
+export interface UpdateOptions extends RequestOptions {
+  /** @default what is left of the value's time; a new value needs one as for `set` */
+  ttl?: number | undefined
+}
+
+export interface IncrOptions extends RequestOptions {
+  /** How long the number lives from when it comes to be, in ms. @default as long as the broker */
+  ttl?: number | undefined
+}
+
+export interface PortOptions extends RequestOptions {
+  /** The port, or several in the order of preference. @default any */
+  port?: number | readonly number[] | undefined
+  /** The address to listen on. @default all of this machine */
+  host?: string | undefined
+}
+
+export interface QueueOptions {
+  /** How often an item is given out before it counts as failed. @default 5 */
+  maxAttempts?: number | undefined
+}
+
+export interface LimitOptions extends RequestOptions {
+  /** How much is let through in each span of `per` ms. */
+  max: number
+  /** In ms. */
+  per: number
+  /** How much at once, after a pause; the rest is spaced evenly. @default 1 */
+  burst?: number | undefined
+}
+
+/** Something held until it is released, or its holder is gone. `await using` releases it at the end of the block. */
+export interface Held {
+  /** A fencing token: higher for each later grant, of anything. */
+  readonly token: number
+  /** How long it was waited for, in ms. */
+  readonly waited: number
+  /** Aborted when it is lost: its TTL is over, or the connection to the broker. The reason is a {@link BrokerError} with code `lost`. */
+  readonly signal: AbortSignal
+  /**
+   * Gives it back. Releasing again is harmless.
+   * @returns whether it was still held.
+   */
+  release(): Promise<boolean>
+  /** The blocking twin of `release`. */
+  releaseSync(): boolean
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** A value of a pool, held by nobody else. */
+export interface Lease<T = any> extends Held {
+  readonly pool: string
+  readonly value: T
+  /** Its number in the pool, from 1 (`leaseStart`). */
+  readonly number: number
+  /** Starts its TTL again, at `ttl` ms if that is given. @throws {BrokerError} `not_held` */
+  renew(ttl?: number): Promise<void>
+  /**
+   * Gives it back as unusable: it is not handed out again.
+   * @param reason for {@link Client.inspect}.
+   */
+  discard(reason?: string): Promise<boolean>
+}
+
+/** A lock that is held. */
+export interface Lock extends Held {
+  readonly name: string
+  readonly shared: boolean
+}
+
+/** Permits of a semaphore. */
+export interface Permits extends Held {
+  readonly name: string
+  /** How many are still held. */
+  readonly amount: number
+  /** Gives back all of them, or some. */
+  release(amount?: number): Promise<boolean>
+  releaseSync(amount?: number): boolean
+}
+
+/** An item taken from a queue. `await using` gives it back unless it was acked or nacked. */
+export interface Job<T = any> {
+  readonly value: T
+  readonly token: number
+  /** How often it has been given out, this time included. */
+  readonly attempt: number
+  readonly waited: number
+  /** Aborted when the connection is lost, and another worker gets the item. */
+  readonly signal: AbortSignal
+  /** It is done. @returns whether it was still this worker's. */
+  ack(): Promise<boolean>
+  /** It failed: another worker gets it, until its attempts are over. @param reason an error, or anything that JSON can say. */
+  nack(reason?: unknown): Promise<boolean>
+  /** Gives it back as if it had not been taken. */
+  release(): Promise<boolean>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** An item whose attempts are over. */
+export interface QueueFailure<T = any> {
+  value: T
+  attempts: number
+  /** What the last `nack` said (of an error `{ name, message, stack }`), or that its worker is gone. */
+  reason: any
+  worker: string | null
+  test: string | null
+}
+
+/** Work to be done once, by whoever is free. */
+export interface Queue<T = any> {
+  readonly name: string
+  /** @returns how many are ready to be taken. */
+  push(...items: T[]): Promise<number>
+  /** The next item, or null when none came in time. It stays this worker's until it is acked, nacked or released, or this worker is gone. */
+  take(options?: WaitOptions): Promise<Job<T> | null>
+  /** Waits until all that was pushed was acked, or has failed. @throws {BrokerError} `timeout` */
+  done(options?: WaitOptions): Promise<{ acked: number; failures: Array<QueueFailure<T>> }>
+  /** Takes item after item until all that was pushed is done, by whomever. An item that the body has not settled is acked when the next is asked for, and given back
+   * when the loop is left early. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Job<T>>
+}
+
+/** Who waits, and for whom. */
+export interface Blocked {
+  kind: HeldKind | 'barrier' | 'limit' | 'value'
+  name: string
+  worker: string | null
+  pid: number | null
+  test: string | null
+  /** In ms. */
+  waited: number
+  holders: Holder[]
+}
+
+export type HeldKind = 'pool' | 'lock' | 'semaphore' | 'reservation' | 'once' | 'queue'
+
+export interface Holder {
+  worker: string | null
+  pid: number | null
+  test: string | null
+  /** In ms. */
+  heldFor: number
+}
+
+/** What {@link Client.inspect} tells. Spans are in ms. */
+export interface Inspection {
+  /** The `session` of the client that asked; null: the broker itself. */
+  self: number | null
+  sessions: Array<{
+    session: number
+    name: string
+    pid: number | null
+    test: string | null
+    connectedFor: number
+    holds: Array<{ kind: HeldKind; name: string; number: number | null; token: number; heldFor: number; shared?: boolean; amount?: number }>
+    waits: Array<{ kind: Blocked['kind']; name: string; waited: number; ahead: number }>
+  }>
+  pools: Array<{ name: string; size: number | null; held: number; discarded: number; waiting: number; peak: number; policy: string }>
+  queues: Array<{ name: string; ready: number; taken: number; acked: number; failed: number; waiting: number }>
+  limits: Array<{ name: string; max: number; per: number; burst: number; waiting: number; passed: number }>
+  barriers: Array<{ name: string; parties: number; waiting: number; broken: boolean }>
+}
+
+/** What {@link Broker.stop} resolves to. Spans are in ms. */
+export interface BrokerReport {
+  /** What was not released: held when its worker went without {@link Client.close}, or still held now. The first 100 of them. */
+  leaked: Array<{
+    kind: HeldKind
+    name: string
+    number: number | null
+    worker: string | null
+    pid: number | null
+    test: string | null
+    heldFor: number
+  }>
+  /** How many there were in all. */
+  leakedCount: number
+  /** The ten longest. */
+  longestWaits: Array<{ kind: Blocked['kind']; name: string; worker: string | null; test: string | null; waited: number }>
+  /** `peak`: the most that were held at a time. */
+  pools: Array<{ name: string; size: number | null; peak: number }>
 }
 
 /** An entry of {@link Client.list}. */
@@ -301,9 +581,23 @@ export class Client {
    * await client.set('flags', { dark: true }, { ttl: 60_000, timeout: 1000 })
    * ```
    */
-  set<T = any>(key: string, value: T, ttl?: number | SetOptions): Promise<true>
+  set<T = any>(key: string, value: T, ttl?: number | (SetOptions & { ifAbsent?: undefined; ifVersion?: undefined })): Promise<true>
+  /**
+   * Keeps a value if a condition is met.
+   * @returns whether it did.
+   * @example
+   * ```js
+   * const first = await client.set('leader', 'worker-1', { ttl: 60_000, ifAbsent: true })
+   * ```
+   */
+  set<T = any>(key: string, value: T, ttl?: number | SetOptions): Promise<boolean>
   /** The blocking twin of {@link Client.set}. */
-  setSync<T = any>(key: string, value: T, ttl?: number | Omit<SetOptions, 'signal'>): true
+  setSync<T = any>(
+    key: string,
+    value: T,
+    ttl?: number | (Omit<SetOptions, 'signal'> & { ifAbsent?: undefined; ifVersion?: undefined })
+  ): true
+  setSync<T = any>(key: string, value: T, ttl?: number | Omit<SetOptions, 'signal'>): boolean
 
   /**
    * @returns whether it was there.
@@ -356,6 +650,311 @@ export class Client {
   lease(key: string, workerId: string | number, ttl?: number | LeaseOptions): Promise<number>
   /** The blocking twin of {@link Client.lease}. */
   leaseSync(key: string, workerId: string | number, ttl?: number | Omit<LeaseOptions, 'signal'>): number
+
+  /**
+   * A value of a pool that nobody else has: an account, a database. It waits until one is free, first come, first served. It is this client's
+   * until it is released or this client's connection ends, however that happens.
+   * @param pool a pool, or several: then all at once, or none.
+   * @throws {BrokerError} `pool_exhausted`: none was free in time; the message says who holds them. `not_found`: there is no such pool; `no_match`; `deadlock`
+   * @example
+   * ```js
+   * await client.definePool('accounts', [{ user: 'ann', role: 'admin' }, { user: 'bob', role: 'user' }])
+   * const admin = await client.acquire('accounts', { match: { role: 'admin' } }) // or: await using admin = …
+   * console.log(admin.value.user, admin.number)
+   * await admin.release()
+   * ```
+   */
+  acquire<T = any>(pool: string, options?: AcquireOptions): Promise<Lease<T>>
+  acquire(
+    pools: ReadonlyArray<string | { pool: string; match?: Record<string, unknown> }>,
+    options?: Omit<AcquireOptions, 'match'>
+  ): Promise<Lease[]>
+  /** The blocking twin of {@link Client.acquire}. */
+  acquireSync<T = any>(pool: string, options?: Omit<AcquireOptions, 'signal'>): Lease<T>
+  acquireSync(
+    pools: ReadonlyArray<string | { pool: string; match?: Record<string, unknown> }>,
+    options?: Omit<AcquireOptions, 'signal' | 'match'>
+  ): Lease[]
+
+  /**
+   * Makes a pool, unless it is there: all workers may do it. `new Broker({ pools })` does it for all of them.
+   * @param values what it holds, or how many numbers.
+   * @returns its size.
+   * @throws {BrokerError} `mismatch`: it was defined otherwise.
+   * @example
+   * ```js
+   * await client.definePool('databases', 4)
+   * await client.definePool('devices', ['emulator-1', 'emulator-2'], { policy: 'lru' })
+   * ```
+   */
+  definePool(
+    name: string,
+    values: readonly unknown[] | number,
+    options?: RequestOptions & { policy?: PoolDefinition['policy'] }
+  ): Promise<number>
+  /**
+   * Adds values to a pool, or so many numbers.
+   * @returns its size then.
+   * @example
+   * ```js
+   * await client.definePool('accounts', [{ user: 'ann' }])
+   * await client.addToPool('accounts', [{ user: 'carl' }])
+   * ```
+   */
+  addToPool(name: string, values: readonly unknown[] | number, options?: RequestOptions): Promise<number>
+  /**
+   * What is in a pool, and who holds it.
+   * @example
+   * ```js
+   * await client.definePool('databases', 4)
+   * const free = (await client.listPool('databases')).filter(({ state }) => state === 'free')
+   * ```
+   */
+  listPool<T = any>(
+    name: string,
+    options?: RequestOptions
+  ): Promise<Array<{ number: number; value: T; state: 'free' | 'held' | 'discarded'; reason?: string } & Partial<Holder>>>
+
+  /**
+   * Waits for a lock and takes it. First come, first served; not re-entrant.
+   * @throws {BrokerError} `timeout`: the message says who holds it; `deadlock`
+   * @example
+   * ```js
+   * const lock = await client.lock('migrations')
+   * await lock.release()
+   * const reading = await client.lock('schema', { shared: true, wait: 10_000 })
+   * await reading.release()
+   * ```
+   */
+  lock(name: string, options?: LockOptions): Promise<Lock>
+  /** The blocking twin of {@link Client.lock}. */
+  lockSync(name: string, options?: Omit<LockOptions, 'signal'>): Lock
+  /**
+   * Takes a lock if nobody is in the way, else resolves to null at once.
+   * @example
+   * ```js
+   * const lock = await client.tryLock('cleanup')
+   * if (lock) await lock.release()
+   * ```
+   */
+  tryLock(name: string, options?: Omit<LockOptions, 'wait'>): Promise<Lock | null>
+  /**
+   * Runs a function while holding a lock, and releases it whatever comes of that.
+   * @returns what the function returned.
+   * @example
+   * ```js
+   * const rows = await client.withLock('table users', async lock => {
+   *   if (lock.signal.aborted) throw lock.signal.reason
+   *   return 7
+   * })
+   * ```
+   */
+  withLock<T>(name: string, fn: (lock: Lock) => T | Promise<T>): Promise<T>
+  withLock<T>(name: string, options: LockOptions, fn: (lock: Lock) => T | Promise<T>): Promise<T>
+
+  /**
+   * A semaphore: `permits` of them in all, the same number for all workers. Nobody overtakes, however few he asks for.
+   * @throws {BrokerError} `mismatch`: others use it with another number of permits.
+   * @example
+   * ```js
+   * const browsers = client.semaphore('browsers', 3)
+   * const one = await browsers.acquire()
+   * await one.release()
+   * const two = await browsers.tryAcquire({ amount: 2 })
+   * await two?.release()
+   * ```
+   */
+  semaphore(name: string, permits: number): Semaphore
+
+  /**
+   * Reserves those of the values that nobody has reserved, this client included, until {@link Client.unreserve} or its connection's end.
+   * @returns those that it got, in the order given.
+   * @example
+   * ```js
+   * const [mine] = await client.reserve('user-a', 'user-b', 'user-c')
+   * await client.unreserve(mine)
+   * ```
+   */
+  reserve<T = any>(...values: T[]): Promise<T[]>
+  /** @returns how many of the values this client had reserved. */
+  unreserve(...values: unknown[]): Promise<number>
+
+  /**
+   * A free port of this machine, that no other worker gets until {@link Client.releasePort} or this client's connection's end.
+   * @throws {BrokerError} `port_unavailable`: none of the ports asked for is free.
+   * @example
+   * ```js
+   * const port = await client.getPort()
+   * const preferred = await client.getPort({ port: [8080, 8081, 0], host: '127.0.0.1' })
+   * await client.releasePort(port)
+   * ```
+   */
+  getPort(options?: PortOptions): Promise<number>
+  /** @returns whether this client had reserved it. */
+  releasePort(port: number): Promise<boolean>
+
+  /**
+   * Runs a function in one worker; all others wait for what it returns. When it throws, or its worker dies, the next that waits runs it.
+   * The value is the key's: {@link Client.get} finds it, {@link Client.del} makes the next `once` run again.
+   * @throws {BrokerError} `timeout`; `once_failed` (`onError: 'all'`), with what was thrown as its `cause`
+   * @example
+   * ```js
+   * const token = await client.once('auth-token', async () => 'abc', { ttl: 60_000, refresh: 5_000 })
+   * ```
+   */
+  once<T>(key: string, fn: () => T | Promise<T>, options?: OnceOptions): Promise<T>
+  /** The blocking twin of {@link Client.once}. The function returns the value, not a promise of it. */
+  onceSync<T>(key: string, fn: () => T, options?: Omit<OnceOptions, 'signal'>): T
+
+  /**
+   * A value, as soon as there is one.
+   * @throws {BrokerError} `timeout`
+   * @example
+   * ```js
+   * await client.set('server', { port: 4000 }, 60_000)
+   * const { port } = await client.waitFor('server')
+   * ```
+   */
+  waitFor<T = any>(key: string, options?: WaitOptions): Promise<T>
+  /** The blocking twin of {@link Client.waitFor}. */
+  waitForSync<T = any>(key: string, options?: SyncWaitOptions): T
+
+  /**
+   * A key's value now, and each time that it has changed. Who is slow sees the newest value, not each that was.
+   * @example
+   * ```js
+   * await client.set('phase', 'seeding', 60_000)
+   * for await (const { value, version } of client.watch('phase')) {
+   *   console.log(value, version) // value is undefined, and version 0, when there is none
+   *   break
+   * }
+   * ```
+   */
+  watch<T = any>(key: string, options?: { signal?: AbortSignal }): AsyncIterableIterator<{ value: T | undefined; version: number }>
+
+  /**
+   * Adds to a number, which begins at 0. No two workers ever get the same result.
+   * @returns the number then.
+   * @throws {BrokerError} `invalid_value`: the value is not a number.
+   * @example
+   * ```js
+   * const orderNumber = await client.incr('orders')
+   * await client.incr('budget', -5)
+   * ```
+   */
+  incr(key: string, by?: number, options?: IncrOptions): Promise<number>
+  /** The blocking twin of {@link Client.incr}. */
+  incrSync(key: string, by?: number, options?: Omit<IncrOptions, 'signal'>): number
+
+  /**
+   * A value and its version, for `set` with `ifVersion`. Without a value the version is 0.
+   * @example
+   * ```js
+   * const { value = [], version } = await client.getWithVersion('seen')
+   * const done = await client.set('seen', [...value, 'a'], { ttl: 60_000, ifVersion: version })
+   * ```
+   */
+  getWithVersion<T = any>(key: string, options?: RequestOptions): Promise<{ value: T | undefined; version: number }>
+
+  /**
+   * Changes a value so that no other worker's change is lost. The function may run several times.
+   * @param fn is given the value, or `undefined` where there is none.
+   * @returns the new value.
+   * @example
+   * ```js
+   * const seen = await client.update('seen', (list = []) => [...list, 'a'], { ttl: 60_000 })
+   * ```
+   */
+  update<T = any>(key: string, fn: (value: T | undefined) => T | Promise<T>, options?: UpdateOptions): Promise<T>
+
+  /**
+   * Appends to a list that the host collects: results that come back. Kept until the broker stops.
+   * @returns the list's length.
+   * @example
+   * ```js
+   * await client.append('timings', { test: 'logs in', ms: 120 })
+   * ```
+   */
+  append(list: string, ...items: unknown[]): Promise<number>
+  /** The blocking twin of {@link Client.append}. */
+  appendSync(list: string, ...items: unknown[]): number
+  /**
+   * All that was appended to a list; none for one that is not there.
+   * @example
+   * ```js
+   * const timings = await client.collect('timings')
+   * ```
+   */
+  collect<T = any>(list: string, options?: RequestOptions): Promise<T[]>
+
+  /**
+   * Work that is handed out once. What a worker has taken and not acked goes to another when it dies.
+   * @example
+   * ```js
+   * await client.queue('chunks').push('a', 'b')
+   * for await (const job of client.queue('chunks')) {
+   *   console.log(job.value, job.attempt)
+   *   await job.ack()
+   * }
+   * ```
+   */
+  queue<T = any>(name: string, options?: QueueOptions): Queue<T>
+
+  /**
+   * Declares a rate that all workers together keep to. All of them may do it, alike.
+   * @throws {BrokerError} `mismatch`: it was declared otherwise.
+   * @example
+   * ```js
+   * await client.limit('api', { max: 100, per: 1000, burst: 10 })
+   * const waited = await client.throttle('api')
+   * ```
+   */
+  limit(name: string, options: LimitOptions): Promise<void>
+  /**
+   * Waits until it is within the limit.
+   * @returns how long that was, in ms.
+   * @throws {BrokerError} `not_found`: no such limit was declared; `rate_limited`: its turn would come after `wait`.
+   * @example
+   * ```js
+   * await client.limit('mails', { max: 1000, per: 1000 })
+   * await client.throttle('mails', 3) // three at once
+   * ```
+   */
+  throttle(name: string, cost?: number, options?: WaitOptions): Promise<number>
+  /** The blocking twin of {@link Client.throttle}. */
+  throttleSync(name: string, cost?: number, options?: SyncWaitOptions): number
+
+  /**
+   * Waits until so many have come here.
+   * @returns this one's place among them, from 0.
+   * @throws {BrokerError} `barrier_broken`: one that waited here died or gave up; `timeout`
+   * @example
+   * ```js
+   * const place = await client.barrier('all are logged in', 1)
+   * ```
+   */
+  barrier(name: string, parties: number, options?: WaitOptions): Promise<number>
+
+  /**
+   * Says what this worker does now, for messages, events and `ephemeral-broker status`: the running test's title. Sent along with the next request, if nothing
+   * else calls for one sooner.
+   * @example
+   * ```js
+   * client.describe('logs in as admin')
+   * client.describe(null)
+   * ```
+   */
+  describe(text: string | null): void
+
+  /**
+   * Who is connected, what each holds and waits for, and how full the pools and queues are.
+   * @example
+   * ```js
+   * const { sessions } = await client.inspect()
+   * const waiting = sessions.filter(session => session.waits.length > 0)
+   * ```
+   */
+  inspect(options?: RequestOptions): Promise<Inspection>
 
   /**
    * Gives back what `workerId` holds: all of it, or the lease on `key` alone.
@@ -416,15 +1015,30 @@ export class Client {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** Permits that all workers share. */
+export interface Semaphore {
+  readonly name: string
+  readonly permits: number
+  /** @throws {BrokerError} `timeout`: the message says who holds them; `deadlock`; `mismatch` */
+  acquire(options?: SemaphoreOptions): Promise<Permits>
+  acquireSync(options?: Omit<SemaphoreOptions, 'signal'>): Permits
+  /** Resolves to null at once when they are not free, or others wait. */
+  tryAcquire(options?: Omit<SemaphoreOptions, 'wait'>): Promise<Permits | null>
+  /** Runs a function while holding permits. */
+  with<T>(fn: (permits: Permits) => T | Promise<T>, options?: SemaphoreOptions): Promise<T>
+}
+
 /** The codes of {@link BrokerError}. */
 export type BrokerErrorCode =
   | 'aborted'
   | 'already_started'
   | 'auth_failed'
+  | 'barrier_broken'
   | 'broker_failed'
   | 'broker_unreachable'
   | 'closed'
   | 'connection_closed'
+  | 'deadlock'
   | 'draining'
   | 'expired'
   | 'invalid_json'
@@ -434,15 +1048,25 @@ export type BrokerErrorCode =
   | 'invalid_value'
   | 'key_and_worker_required'
   | 'key_required'
+  | 'lost'
   | 'max_items'
   | 'max_leases'
+  | 'max_waits'
+  | 'mismatch'
   | 'native_missing'
+  | 'no_match'
   | 'no_pipe'
   | 'not_found'
+  | 'not_held'
   | 'not_owner'
   | 'not_started'
+  | 'once_failed'
   | 'pipe_in_use'
+  | 'pool_exhausted'
+  | 'port_unavailable'
   | 'protocol_error'
+  | 'rate_limited'
+  | 'session_required'
   | 'start_failed'
   | 'timeout'
   | 'too_large'

@@ -596,6 +596,38 @@ describe('calls', { timeout: 5 * timeout }, () => {
     assert.deepEqual(await print(['release', 'nobody']), [1, 'false\n', ''])
   })
 
+  test('incr', async () => {
+    assert.deepEqual(await print(['incr', 'orders']), [0, '1\n', ''])
+    assert.deepEqual(await print(['incr', 'orders', '5']), [0, '6\n', ''])
+    assert.deepEqual(await print(['incr', 'orders', '-6']), [0, '0\n', ''])
+    for (const word of ['five', '', ' ', '1e999']) assert.equal((await call(['incr', 'orders', word])).code, 2, word)
+    assert.deepEqual(await print(['incr', 'orders', '-1']), [0, '-1\n', ''])
+    await print(['incr', 'brief', '--ttl', '60000'])
+    const { expires } = await withClient(broker.pipe, {}, async client => (await client.list()).brief)
+    assert.ok(Number(expires) > Date.now() && Number(expires) <= Date.now() + 60_000)
+  })
+
+  test('append and collect', async () => {
+    assert.deepEqual(await print(['collect', 'results']), [0, '[]\n', ''])
+    assert.deepEqual(await print(['append', 'results', 'a', '{"not":"JSON here"}']), [0, '2\n', ''])
+    assert.deepEqual(await print(['append', 'results', '--json', '{"ms":120}', 'null']), [0, '4\n', ''])
+    assert.equal((await call(['append', 'results', '-'], { input: 'from input\n' })).stdout, '5\n')
+    assert.equal((await call(['append', 'results', '--json', '{}', '{'])).code, 2)
+    const { stdout } = await call(['collect', 'results'])
+    assert.deepEqual(JSON.parse(stdout), ['a', '{"not":"JSON here"}', { ms: 120 }, null, 'from input'])
+  })
+
+  test('wait-for prints a value as soon as there is one', async () => {
+    const waiting = run(['wait-for', 'later'], { env: { EPHEMERAL_PIPE: broker.pipe } })
+    await withClient(broker.pipe, {}, async client => {
+      while ((await client.inspect()).sessions.every(session => session.waits.length === 0));
+      await client.set('later', false)
+    })
+    assert.deepEqual(await waiting.ended, { code: 0, signal: null, stdout: 'false\n', stderr: '' })
+    const { code, stdout, stderr } = await call(['wait-for', 'never', '--wait', '20', '--json'])
+    assert.deepEqual([code, stdout, JSON.parse(stderr).error], [3, '', 'timeout'])
+  })
+
   test('ping, stats, health, metrics', async () => {
     assert.ok(Number((await call(['ping'])).stdout) > 0)
     assert.equal(typeof JSON.parse((await call(['stats'])).stdout).items, 'number')
@@ -676,6 +708,145 @@ describe('calls', { timeout: 5 * timeout }, () => {
   })
 })
 
+describe('lock', { timeout: 5 * timeout }, () => {
+  /** @type {Awaited<ReturnType<typeof startAlone>>} */
+  let broker
+  /** @param {string[]} args @param {RunOptions} [options] */
+  const lock = (args, options = {}) => run(['lock', ...args], { ...options, env: { EPHEMERAL_PIPE: broker.pipe, ...options.env } })
+  /** @template T @param {(client: Client) => Promise<T>} use */
+  const use = use => withClient(broker.pipe, {}, use)
+  const free = (/** @type {string} */ name) =>
+    use(async client => {
+      const taken = await client.tryLock(name)
+      await taken?.release()
+      return taken !== null
+    })
+
+  before(async () => {
+    broker = await startAlone()
+  })
+  after(() => broker.stop())
+
+  test('holds it while the command runs, and ends with its exit code', async () => {
+    const running = lock(['a', '--', ...js(LISTENS)])
+    await running.says('ready')
+    assert.equal(await free('a'), false)
+    running.child.kill('SIGTERM')
+    assert.equal((await running.ended).code, 5)
+    assert.equal(await free('a'), true)
+    for (const code of [0, 1, 7]) {
+      assert.equal((await lock(['a', '--wait', '0', '--', ...js(`process.exit(${code})`)]).ended).code, code)
+      // At once: it was released before the command line ended.
+      assert.equal(await free('a'), true)
+    }
+  })
+
+  test('only one runs at a time, in the order in which they came', async () => {
+    await use(async client => {
+      const first = await client.lock('order')
+      const file = path.join(folder, 'order.txt')
+      const all = []
+      for (const name of ['b', 'c', 'd']) {
+        all.push(lock(['order', '--', ...js(`require('node:fs').appendFileSync(${JSON.stringify(file)}, '${name}')`)]).ended)
+        const waiting = async () => (await client.inspect()).sessions.filter(session => session.waits.length > 0).length
+        while ((await waiting()) < all.length);
+      }
+      await first.release()
+      for (const { code } of await Promise.all(all)) assert.equal(code, 0)
+      assert.equal(fs.readFileSync(file, 'utf8'), 'bcd')
+      fs.rmSync(file)
+    })
+  })
+
+  test('--shared runs together with others that share', async () => {
+    await use(async client => {
+      const reading = await client.lock('schema', { shared: true })
+      assert.equal((await lock(['schema', '--shared', '--wait', '0', '--', ...js('')]).ended).code, 0)
+      const refused = await lock(['schema', '--wait', '0', '--json', '--', ...js('')]).ended
+      assert.deepEqual([refused.code, JSON.parse(refused.stderr).error], [3, 'timeout'])
+      await reading.release()
+    })
+  })
+
+  test('others see what the lock is held for', async () => {
+    const running = lock(['seen', '--', ...js(LISTENS)])
+    await running.says('ready')
+    await assert.rejects(
+      use(client => client.lock('seen', { wait: 0 })),
+      (/** @type {any} */ error) => {
+        assert.match(error.message, new RegExp(`command line, pid ${running.child.pid}`))
+        assert.ok(error.message.includes(NODE), error.message)
+        assert.ok(!error.message.includes('SIGHUP'), 'arguments may be secret')
+        return error.code === 'timeout'
+      }
+    )
+    running.child.kill('SIGTERM')
+    await running.ended
+  })
+
+  test('the command finds the broker, by --pipe too', async () => {
+    const script = 'console.log(process.env.EPHEMERAL_PIPE)'
+    const outcome = await run(['lock', 'a', '--pipe', broker.pipe, '--', ...js(script)]).ended
+    assert.equal(outcome.stdout, `${broker.pipe}\n`, outcome.stderr)
+  })
+
+  for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    test(`${signal} is passed on, and while it waits ends the wait`, unixOnly, async () => {
+      const running = lock(['signals', '--', ...js(LISTENS)])
+      await running.says('ready')
+      const waiting = lock(['signals', '--', ...js('console.log("never")')])
+      await use(async client => {
+        while ((await client.inspect()).sessions.every(session => session.waits.length === 0));
+      })
+      waiting.child.kill(signal)
+      assert.deepEqual(await waiting.ended, { code: 128 + os.constants.signals[signal], signal: null, stdout: '', stderr: '' })
+      running.child.kill(signal)
+      const { code, stdout } = await running.ended
+      assert.deepEqual([code, stdout.split('\n')[1]], [5, `got ${signal}`])
+      assert.equal(await free('signals'), true)
+    })
+  }
+
+  test('killed itself, it holds nothing any more', unixOnly, async () => {
+    const running = lock(['killed', '--', ...js(LISTENS)])
+    await running.says('ready')
+    running.child.kill('SIGKILL')
+    await use(async client => (await client.lock('killed')).release())
+    assert.match((await running.ended).stdout, /got SIGTERM/)
+  })
+
+  test('when the broker goes, it says so, and the command goes on', unixOnly, async () => {
+    const other = await startAlone()
+    const running = run(['lock', 'a', '--pipe', other.pipe, '--', ...js(LISTENS)])
+    await running.says('ready')
+    const hint = once(running.child.stderr, 'data')
+    await other.stop()
+    await hint
+    running.child.kill('SIGTERM')
+    const { code, stderr } = await running.ended
+    assert.equal(code, 5)
+    assert.match(stderr, /^ephemeral-broker: lost: .*\n$/)
+  })
+
+  test('a command that is not there: 127, and the lock is free', async () => {
+    const { code, stderr } = await lock(['a', '--', 'no-such-command-anywhere']).ended
+    assert.equal(code, 127, stderr)
+    assert.equal(await free('a'), true)
+  })
+
+  test('a wrong call: 2', async () => {
+    for (const args of [[], ['a'], ['a', '--'], ['a', NODE], ['a', '--wait', 'x', '--', NODE], ['', '--', NODE]]) {
+      const { code, stdout, stderr } = await lock(args).ended
+      assert.deepEqual([code, stdout], [2, ''], args.join(' '))
+      assert.notEqual(stderr, '')
+    }
+    assert.match((await lock(['a', NODE]).ended).stderr, /put "--" before the command/)
+    assert.equal((await run(['lock', 'a', '--', NODE]).ended).code, 2)
+    const gone = await lock(['a', '--timeout', '100', '--', NODE], { env: { EPHEMERAL_PIPE: path.join(folder, 'nobody') } }).ended
+    assert.equal(gone.code, 3)
+  })
+})
+
 describe('help', { timeout: 5 * timeout }, () => {
   test('tells what it is, how to begin, and the exit codes', async () => {
     const { code, stdout } = await cli(['--help'])
@@ -689,7 +860,8 @@ describe('help', { timeout: 5 * timeout }, () => {
   })
 
   test('each command has its own', async () => {
-    for (const name of ['start', 'get', 'set', 'del', 'has', 'list', 'lease', 'release', 'ping', 'stats', 'health', 'metrics']) {
+    const names = ['start', 'status', 'lock', 'get', 'set', 'del', 'has', 'list', 'lease', 'release']
+    for (const name of [...names, 'incr', 'append', 'collect', 'wait-for', 'ping', 'stats', 'health', 'metrics']) {
       const { code, stdout } = await cli([name, '--help'])
       assert.equal(code, 0)
       assert.match(stdout, new RegExp(`^Usage: ephemeral-broker ${name} `))

@@ -1,7 +1,7 @@
 // @ts-check
 'use strict'
 
-/** Every JavaScript example of the declarations and of the README, run as it stands. */
+/** Every JavaScript example of the declarations, of the README and of the pages in docs/, run as it stands. */
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
@@ -119,7 +119,15 @@ function write({ name, code }) {
 
 for (const [file, atLeast] of /** @type {const} */ ([
   ['index.d.ts', 3],
-  ['README.md', 4]
+  ['README.md', 4],
+  ['docs/pools.md', 4],
+  ['docs/locks.md', 6],
+  ['docs/once.md', 6],
+  ['docs/state.md', 4],
+  ['docs/queues.md', 3],
+  ['docs/limits.md', 3],
+  ['docs/barriers-and-ports.md', 3],
+  ['docs/seeing.md', 4]
 ])) {
   const examples = examplesIn(file)
 

@@ -2,11 +2,16 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { spawnSync } = require('node:child_process')
 const { readdirSync, readFileSync } = require('node:fs')
 const path = require('node:path')
-const { before, describe, it } = require('node:test')
-const { complaint, examples, folderOf, leased, missingBrowser, npm, run } = require('../scripts/demo.js')
+const { createInterface } = require('node:readline')
+const { text } = require('node:stream/consumers')
+const { afterEach, before, beforeEach, describe, it } = require('node:test')
+const { Broker, Client } = require('..')
+const { complaint, examples, folderOf, leased, missingBrowser, npm, reported, run } = require('../scripts/demo.js')
 const { installDependencies } = require('../scripts/setup.js')
+const { until } = require('./support/index.js')
 
 const MINUTE = 60_000
 
@@ -20,6 +25,21 @@ function assertFiveWorkers({ code, output }) {
     [1, 2, 3, 4, 5],
     output
   )
+}
+
+/**
+ * What the broker saw: tests in all five workers, a pool used in full by those who waited for it, and nothing that was not released.
+ * @param {string} output
+ * @param {Array<string | RegExp>} expected lines among those that the run ends with
+ */
+function assertReported(output, expected) {
+  const lines = reported(output)
+  for (const one of [...expected, 'broker: 0 were not released']) {
+    assert.ok(
+      lines.some(line => (typeof one === 'string' ? line === one : one.test(line))),
+      `no line says ${one}:\n${output}`
+    )
+  }
 }
 
 /**
@@ -79,11 +99,162 @@ for (const { folder } of examples) {
   })
 }
 
+describe('python', () => {
+  const found = spawnSync('python3', ['--version']).status === 0
+  if (!found && process.env.CI) assert.fail('python3 is missing')
+  const options = { skip: !found && 'python3 is missing', timeout: MINUTE }
+
+  /** @type {Broker} */
+  let broker
+  /** @type {Client} */
+  let client
+
+  beforeEach(async () => {
+    broker = new Broker({ requireTTL: false })
+    await broker.start()
+    client = new Client(broker.pipe)
+  })
+  afterEach(() => broker.stop())
+
+  /**
+   * Starts a script; its lines are JSON.
+   * @param {string} script
+   * @param {string[]} args
+   */
+  function python(script, ...args) {
+    const child = broker.spawn(
+      'python3',
+      ['-c', `import json, sys\nfrom ephemeral_broker import BrokerError, Client\n${script}`, ...args],
+      {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: { ...process.env, PYTHONPATH: folderOf('python'), PYTHONDONTWRITEBYTECODE: '1', PYTHONUTF8: '1', PYTHONUNBUFFERED: '1' }
+      }
+    )
+    const { stdout, stderr } = /** @type {import('node:child_process').ChildProcessWithoutNullStreams} */ (child)
+    /** @type {Promise<string>} */
+    const errors = text(stderr)
+    const lines = createInterface({ input: stdout })[Symbol.asyncIterator]()
+    /** The next line. @returns {Promise<any>} */
+    const next = async () => {
+      const { value, done } = await lines.next()
+      if (done) assert.fail(`no more lines: ${await errors}`)
+      return JSON.parse(value)
+    }
+    return { child, next }
+  }
+
+  it('has what coordinates, as Node has it', options, async () => {
+    const { next } = python(`
+def code_of(call, *args, **kwargs):
+    try:
+        call(*args, **kwargs)
+    except BrokerError as error:
+        return error.code
+
+with Client(name="snake") as client:
+    client.describe("test_all")
+    print(json.dumps(client.define_pool("users", [{"name": "ann", "role": "admin"}, {"name": "bob", "role": "user"}])))
+    with client.acquire("users", match={"role": "user"}) as user:
+        with Client() as other:
+            print(json.dumps([user.value, user.number, code_of(other.acquire, "users", match={"role": "user"}, wait=0)]))
+    print(json.dumps([code_of(client.acquire, "nothing"), code_of(client.acquire, "users", match={"role": "guest"})]))
+    broken = client.acquire("users")
+    print(json.dumps([broken.discard("locked out"), broken.release(), client.acquire("users").value]))
+
+    lock = client.lock("schema", shared=True)
+    with Client() as other:
+        shared = other.lock("schema", shared=True, wait=0)
+        print(json.dumps([code_of(other.lock, "browsers", wait=0), shared.release(), code_of(other.lock, "schema", wait=0)]))
+    print(json.dumps([lock.release(), lock.release()]))
+    with client.semaphore("browsers", 3, amount=2), client.semaphore("other browsers", 3):
+        with Client() as other:
+            print(json.dumps([code_of(other.semaphore, "browsers", 3, amount=2, wait=0), code_of(other.semaphore, "browsers", 4)]))
+
+    def fails():
+        raise ValueError("no")
+
+    try:
+        client.once("token", fails)
+    except ValueError as error:
+        print(json.dumps(str(error)))
+    print(json.dumps([client.once("token", lambda: {"a": None}, ttl=60_000), client.once("token", fails), client.get("token")]))
+    print(json.dumps([client.incr("n"), client.incr("n", 5), client.append("list", "a", {"b": 1}), code_of(client.throttle, "api")]))
+    client.describe(None)
+`)
+    assert.equal(await next(), 2)
+    assert.deepEqual(await next(), [{ name: 'bob', role: 'user' }, 2, 'pool_exhausted'])
+    assert.deepEqual(await next(), ['not_found', 'no_match'])
+    assert.deepEqual(await next(), [true, false, { name: 'bob', role: 'user' }])
+    assert.deepEqual(await next(), [null, true, 'timeout'])
+    assert.deepEqual(await next(), [true, false])
+    assert.deepEqual(await next(), ['timeout', 'mismatch'])
+    assert.equal(await next(), 'no')
+    assert.deepEqual(await next(), [{ a: null }, { a: null }, { a: null }])
+    assert.deepEqual(await next(), [1, 6, 2, 'not_found'])
+    assert.deepEqual(await broker.collect('list'), ['a', { b: 1 }])
+  })
+
+  it('waits in one line with workers in Node, and longer than a request may take', options, async () => {
+    const mine = await client.lock('schema')
+    const { child, next } = python(`
+with Client(name="snake", timeout=300) as client:
+    client.describe("test_waiting")
+    with client.lock("schema") as lock:
+        print(json.dumps(lock.token))
+        sys.stdin.read()
+    print(json.dumps(client.once("token", lambda: "python's")))
+`)
+    /** @type {import('..').Inspection['sessions'][number] | undefined} */
+    let snake
+    await until(async () => {
+      snake = (await client.inspect()).sessions.find(({ name }) => name === 'snake')
+      return (snake?.waits[0]?.waited ?? 0) > 500
+    })
+    assert.equal(snake?.test, 'test_waiting')
+    assert.equal(snake?.pid, child.pid)
+    await mine.release()
+    assert.ok((await next()) > mine.token)
+
+    await assert.rejects(client.lock('schema', { wait: 0 }), { code: 'timeout', message: /snake.*'test_waiting'/ })
+    const again = client.lock('schema')
+    assert.equal(await client.once('token', () => "Node's"), "Node's")
+    child.stdin?.end()
+    await (await again).release()
+    assert.equal(await next(), "Node's")
+  })
+
+  it('gives back at once what a killed worker held', options, async () => {
+    const { child, next } = python(`
+client = Client()
+client.define_pool("accounts", 1)
+lease, lock = client.acquire("accounts"), client.lock("schema")
+print(json.dumps(lease.number))
+client.once("token", sys.stdin.read)
+`)
+    assert.equal(await next(), 1)
+    const waiting = Promise.all([client.acquire('accounts'), client.lock('schema'), client.once('token', () => "Node's")])
+    await until(async () => (await client.inspect()).sessions.some(({ waits }) => waits.length === 3))
+    child.kill('SIGKILL')
+    const [lease, lock, token] = await waiting
+    assert.deepEqual([lease.number, token], [1, "Node's"])
+    await lease.release()
+    await lock.release()
+  })
+})
+
 describe('jest-parallel', () => {
   before(() => installDependencies(folderOf('jest-parallel')), { timeout: 5 * MINUTE })
 
   it('gives five workers a number each', { timeout: 3 * MINUTE }, async () => {
-    assertFiveWorkers(await run('jest-parallel'))
+    const result = await run('jest-parallel')
+    assertFiveWorkers(result)
+    const passed = Number(/^Tests:.*\b(\d+) passed/m.exec(result.output)?.[1])
+    assert.ok(passed > 0)
+    // Each test sent its time, whatever worker it ran in.
+    assertReported(result.output, [
+      new RegExp(`^broker: ${passed} tests sent their times, at most \\d+ ms, in '.+'$`),
+      /^broker: at most [1-3] of 3 databases were in use$/
+    ])
   })
 
   // Jest remembers how long files took, and runs quick ones in one process the next time. With a secret, as its page advises for CI.
@@ -113,7 +284,11 @@ describe('jest-typescript', () => {
   })
 
   it('gives five workers a number each', { timeout: 3 * MINUTE }, async () => {
-    assertFiveWorkers(await run('jest-typescript'))
+    const result = await run('jest-typescript')
+    assertFiveWorkers(result)
+    assertReported(result.output, ['broker: at most 5 of 10 accounts were in use'])
+    const visits = reported(result.output).filter(line => line.includes(' signed in as user-'))
+    assert.equal(new Set(visits).size, 5, result.output)
   })
 
   it('does so again when it was run before', { timeout: 3 * MINUTE }, async () => {
@@ -137,7 +312,9 @@ describe('wdio-basic', () => {
 
   it('gives five browsers an account each', { timeout: 5 * MINUTE }, async t => {
     if (missing) return t.skip(missing)
-    assertFiveWorkers(await run('wdio-basic'))
+    const result = await run('wdio-basic')
+    assertFiveWorkers(result)
+    assertReported(result.output, [/^broker: \d+ tests sent their times, /, /^broker: at most [1-5] of 10 accounts were in use$/])
   })
 
   it('shows what broker and client do when it is debugged, with a secret', { timeout: 5 * MINUTE }, async t => {

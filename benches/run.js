@@ -20,9 +20,9 @@ that does nothing else; --quick takes one, and its figures say little.
   --peers   the columns whose name matches`
 
 /** @type {import('./rows').Scale} */
-const FULL = { rounds: 5, requests: 5000, window: 1000, openLoop: 1000, items: 1_000_000, processes: 11 }
+const FULL = { rounds: 5, requests: 5000, window: 1000, openLoop: 1000, items: 1_000_000, waiters: 100_000, kills: 5, processes: 11 }
 /** @type {import('./rows').Scale} */
-const QUICK = { rounds: 1, requests: 500, window: 200, openLoop: 200, items: 50_000, processes: 2 }
+const QUICK = { rounds: 1, requests: 500, window: 200, openLoop: 200, items: 50_000, waiters: 10_000, kills: 2, processes: 2 }
 
 /**
  * @param {import('./rows').Row} row
@@ -53,7 +53,7 @@ async function measureRow(row, candidates, scale, tell) {
     const { address } = host ?? (await /** @type {Promise<import('./rows').Host>} */ (common.get(peer.name)))
     const remote = await startRemote(join(__dirname, 'lib/client.js'), [peer.name, address, String(inFlight)])
     started.unshift(remote)
-    await remote.call('measure', 'prepare')
+    if (!peer.only) await remote.call('measure', 'prepare')
     return remote
   }
   const context = { scale, server, client }
@@ -69,7 +69,7 @@ async function measureRow(row, candidates, scale, tell) {
     }
   }
 
-  const fitting = candidates.filter(peer => (row.fits?.(peer) ?? true) && !peer.without?.includes(row.id))
+  const fitting = candidates.filter(peer => (row.fits?.(peer) ?? !peer.only) && !peer.without?.includes(row.id))
   for (const peer of fitting) {
     await attempt(peer, async () => {
       states.set(peer.name, await row.open?.(context, peer))

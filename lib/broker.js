@@ -6,6 +6,8 @@ const { BrokerError, fromNative } = require('./errors.js')
 const native = require('./native.js')
 const { kinds, readOptions } = require('./options.js')
 
+/** @typedef {import('../index.js').BrokerReport} Report */
+
 const DEFAULT_TTL = 30 * 60 * 1000
 
 const secret = {
@@ -35,19 +37,24 @@ const SPEC = {
   metrics: { kind: kinds.flag, env: ['BROKER_METRICS'], fallback: true },
   leaseStart: { kind: kinds.count, env: ['BROKER_LEASE_START'], fallback: 1 },
   handleSignals: { kind: kinds.flag, fallback: false },
-  drainPeriod: { kind: kinds.time, fallback: 5000 }
+  drainPeriod: { kind: kinds.time, fallback: 5000 },
+  pools: { kind: kinds.members },
+  slowWait: { kind: kinds.timeOrNull, env: ['BROKER_SLOW_WAIT'] }
 }
 
 class Broker extends EventEmitter {
   #options
   #secret
+  #pools
+  /** For what the host asks of its own broker. @type {InstanceType<typeof import('./client.js').Client> | null} */
+  #client = null
   /** @type {import('../native.js').NativeBroker | null} */
   #native = null
   #held = true
   #stopping = false
   /** How often it was told to stop. */
   #stops = 0
-  /** Settles when what runs now has stopped. @type {{ promise: Promise<void>, resolve: () => void } | null} */
+  /** Settles when what runs now has stopped. @type {{ promise: Promise<Report>, resolve: (report: Report) => void } | null} */
   #stopped = null
   /** Who waits for a drain, in the order in which their time runs out. @type {Array<{ at: number, resolve: (complete: boolean) => void }>} */
   #drains = []
@@ -61,6 +68,9 @@ class Broker extends EventEmitter {
     this.#options = readOptions('Broker', SPEC, options)
     // What is given comes before the environment, also where one is short for the other.
     if (options?.debug === true && options.logLevel === undefined) this.#options.logLevel = 'debug'
+    const { pools } = this.#options
+    // Loaded when needed.
+    this.#pools = pools && require('./pool-definitions.js').poolsOf(pools)
     const { secret } = this.#options
     this.#secret = secret === true ? native.randomHex(32) : secret || null
     this.pipe = pipePath(this.#options.pipeId)
@@ -92,12 +102,34 @@ class Broker extends EventEmitter {
 
   async stop() {
     this.#stops++
+    const stopped = this.#native && this.#stopped
+    void this.#client?.close()
+    this.#client = null
     // Who waits for it keeps the process, whatever unref() said.
     this.#stopping = this.#native !== null
     this.#native?.hold(true)
     this.#native?.stop()
     this.#restoreEnvironment()
-    await this.#stopped?.promise
+    return stopped ? stopped.promise : emptyReport()
+  }
+
+  async inspect() {
+    const { self, sessions, ...rest } = await this.#own('inspect').inspect()
+    // The host's own way in is nobody's business.
+    return { self: null, sessions: sessions.filter(({ session }) => session !== self), ...rest }
+  }
+
+  /** @param {string} list */
+  async collect(list) {
+    return this.#own('collect').collect(list)
+  }
+
+  /**
+   * @param {string} name
+   * @param {import('../index.js').QueueOptions} [options]
+   */
+  queue(name, options) {
+    return this.#own('queue').queue(name, options)
   }
 
   /** @param {number} [timeoutMs] */
@@ -152,8 +184,18 @@ class Broker extends EventEmitter {
     return this
   }
 
+  /** @param {string} what */
+  #own(what) {
+    if (!this.#native) throw new BrokerError('not_started', `${what} needs a broker that runs: await start() first`)
+    // Loaded when needed.
+    const { Client } = require('./client.js')
+    this.#client ??= new Client(this.pipe, { secret: this.#secret ?? false, name: 'host' })
+    return this.#client
+  }
+
   #nativeOptions() {
-    const { pipeId, debug, handleSignals, drainPeriod, logLevel, defaultTTL, idleTimeout, heartbeatInterval, ...same } = this.#options
+    const { pipeId, debug, handleSignals, drainPeriod, logLevel, defaultTTL, idleTimeout, heartbeatInterval, slowWait, ...same } =
+      this.#options
     return {
       ...same,
       secret: this.#secret,
@@ -161,6 +203,9 @@ class Broker extends EventEmitter {
       leasesExpire: defaultTTL !== undefined,
       idleTimeout: idleTimeout ?? 0,
       heartbeatInterval: heartbeatInterval ?? 0,
+      // What is absent is the addon's own default.
+      slowWait: slowWait === null ? 0 : slowWait,
+      pools: this.#pools,
       logLevel: logLevel ?? (debug ? 'debug' : 'warn')
     }
   }
@@ -173,15 +218,17 @@ class Broker extends EventEmitter {
     else this.emit(type, detail)
   }
 
-  /** @param {{ reason: string, error?: string }} detail */
-  #onStopped({ reason, error }) {
+  /** @param {{ reason: string, error?: string, report?: Report }} detail */
+  #onStopped({ reason, error, report = emptyReport() }) {
+    void this.#client?.close()
+    this.#client = null
     this.#native?.dispose()
     this.#native = null
     this.#stopping = false
     this.#restoreEnvironment()
     for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, this.#onSignal)
     for (const { resolve } of this.#drains.splice(0)) resolve(true)
-    this.#stopped?.resolve()
+    this.#stopped?.resolve(report)
     this.emit('stopped', error === undefined ? { reason } : { reason, error: new BrokerError('broker_failed', error) })
   }
 
@@ -219,10 +266,16 @@ function pipePath(id) {
   }
 }
 
-/** @returns {{ promise: Promise<void>, resolve: () => void }} */
+/** @returns {Report} */
+function emptyReport() {
+  return { leaked: [], leakedCount: 0, longestWaits: [], pools: [] }
+}
+
+/** @returns {{ promise: Promise<Report>, resolve: (report: Report) => void }} */
 function deferred() {
+  /** @type {(report: Report) => void} */
   let resolve = () => {}
-  const promise = /** @type {Promise<void>} */ (new Promise(settle => (resolve = () => settle(undefined))))
+  const promise = new Promise(settle => (resolve = settle))
   return { promise, resolve }
 }
 

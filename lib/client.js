@@ -1,15 +1,27 @@
 // @ts-check
 'use strict'
 
-const { Connection } = require('./connection.js')
+const { Calls } = require('./calls.js')
 const { BrokerError, show } = require('./errors.js')
 const native = require('./native.js')
 const operations = require('./operations.js')
 const { kinds, readOptions } = require('./options.js')
 const { workerName } = require('./worker-name.js')
 
-/** @typedef {{ timeout?: number, signal?: AbortSignal }} RequestOptions */
-/** @typedef {import('./operations.js').Operation} Operation */
+// No worker needs all of them.
+const descriptions = whenNeeded(() => require('./description.js'))
+const limits = whenNeeded(() => require('./limits.js'))
+const locks = whenNeeded(() => require('./locks.js'))
+const onces = whenNeeded(() => require('./once.js'))
+const pools = whenNeeded(() => require('./pools.js'))
+const ports = whenNeeded(() => require('./ports.js'))
+const queues = whenNeeded(() => require('./queue.js'))
+const reservations = whenNeeded(() => require('./reservations.js'))
+const values = whenNeeded(() => require('./values.js'))
+
+/** @typedef {import('../index.js').Client} Api */
+/** @typedef {import('../index.js').RequestOptions} RequestOptions */
+/** @typedef {import('../index.js').OnceOptions} OnceOptions */
 
 const secret = {
   parse: (/** @type {string} */ text) => text,
@@ -18,7 +30,8 @@ const secret = {
 }
 
 const SPEC = {
-  timeout: { kind: kinds.timeout, env: ['CLIENT_TIMEOUT'], fallback: 5000 },
+  timeout: { kind: kinds.timeout, env: ['CLIENT_TIMEOUT'] },
+  wait: { kind: kinds.wait, env: ['CLIENT_WAIT'] },
   debug: { kind: kinds.flag, env: ['CLIENT_DEBUG'], fallback: false },
   secret: { kind: secret, env: ['EPHEMERAL_SECRET', 'CLIENT_SECRET'] },
   compression: { kind: kinds.flag, env: ['CLIENT_COMPRESSION'] },
@@ -27,9 +40,12 @@ const SPEC = {
   allowNoTtl: { kind: kinds.flag }
 }
 
+const DEFAULT_TIMEOUT = 5000
+const DEFAULT_WAIT = 60_000
+
+/** The face of it all: what is asked and what the replies mean stands in the files of the operations and primitives. */
 class Client {
-  #timeout
-  #connection
+  #calls
 
   /**
    * @param {string | null} [pipe]
@@ -47,198 +63,326 @@ class Client {
           "(onPrepare of WebdriverIO, globalSetup of Jest, Vitest and Playwright), or run them with 'npx ephemeral-broker start -- <command>'"
       )
     }
-    const { timeout, debug, secret, name = workerName(), compression, compressionThreshold } = readOptions('Client', SPEC, options)
+    const given = readOptions('Client', SPEC, options)
+    const { timeout = DEFAULT_TIMEOUT, wait = given.timeout ?? DEFAULT_WAIT, debug, name = workerName() } = given
+    const { secret, compression, compressionThreshold } = given
     this.pipe = path
-    this.#timeout = timeout
     const wishes = { compression, compressionThreshold }
-    this.#connection = new Connection({ pipe: path, name, timeout, debug, secret: secret || null, wishes })
+    this.#calls = new Calls({ pipe: path, name, timeout, debug, secret: secret || null, wishes }, wait)
   }
 
   get connected() {
-    return this.#connection.open
+    return this.#calls.connection.open
   }
 
-  /**
-   * @param {string} key
-   * @param {RequestOptions} [options]
-   */
+  /** @type {Api['get']} */
   get(key, options) {
-    return this.#call(operations.get, options, key)
+    return this.#calls.call(operations.get, options, key)
   }
 
-  /**
-   * @param {string} key
-   * @param {RequestOptions} [options]
-   */
+  /** @type {Api['getSync']} */
   getSync(key, options) {
-    return this.#callSync(operations.get, options, key)
+    return this.#calls.callSync(operations.get, options, key)
   }
 
   /**
    * @param {string} key
    * @param {unknown} value
-   * @param {number | (RequestOptions & { ttl?: number })} [ttl]
+   * @param {any} [ttl]
    */
   set(key, value, ttl) {
-    return this.#call(operations.set, optionsIn(ttl), key, value, ttl)
+    return this.#calls.call(operations.set, optionsIn(ttl), key, value, ttl)
   }
 
   /**
    * @param {string} key
    * @param {unknown} value
-   * @param {number | (RequestOptions & { ttl?: number })} [ttl]
+   * @param {any} [ttl]
    */
   setSync(key, value, ttl) {
-    return this.#callSync(operations.set, optionsIn(ttl), key, value, ttl)
+    return this.#calls.callSync(operations.set, optionsIn(ttl), key, value, ttl)
   }
 
-  /**
-   * @param {string} key
-   * @param {RequestOptions} [options]
-   */
+  /** @type {Api['del']} */
   del(key, options) {
-    return this.#call(operations.del, options, key)
+    return this.#calls.call(operations.del, options, key)
   }
 
-  /**
-   * @param {string} key
-   * @param {RequestOptions} [options]
-   */
+  /** @type {Api['delSync']} */
   delSync(key, options) {
-    return this.#callSync(operations.del, options, key)
+    return this.#calls.callSync(operations.del, options, key)
   }
 
-  /**
-   * @param {string} key
-   * @param {RequestOptions} [options]
-   */
+  /** @type {Api['has']} */
   has(key, options) {
-    return this.#call(operations.has, options, key)
+    return this.#calls.call(operations.has, options, key)
   }
 
-  /**
-   * @param {string} key
-   * @param {RequestOptions} [options]
-   */
+  /** @type {Api['hasSync']} */
   hasSync(key, options) {
-    return this.#callSync(operations.has, options, key)
+    return this.#calls.callSync(operations.has, options, key)
   }
 
-  /** @param {RequestOptions} [options] */
+  /** @type {Api['list']} */
   list(options) {
-    return this.#call(operations.list, options)
+    return this.#calls.call(operations.list, options)
   }
 
-  /** @param {RequestOptions} [options] */
+  /** @type {Api['listSync']} */
   listSync(options) {
-    return this.#callSync(operations.list, options)
+    return this.#calls.callSync(operations.list, options)
   }
 
-  /**
-   * @param {string} key
-   * @param {string | number} workerId
-   * @param {number | (RequestOptions & { ttl?: number, detached?: boolean })} [ttl]
-   */
+  /** @type {Api['lease']} */
   lease(key, workerId, ttl) {
-    return this.#call(operations.lease, optionsIn(ttl), key, workerId, ttl)
+    return this.#calls.ask(pools().lease, optionsIn(ttl), key, workerId, ttl)
   }
 
-  /**
-   * @param {string} key
-   * @param {string | number} workerId
-   * @param {number | (RequestOptions & { ttl?: number, detached?: boolean })} [ttl]
-   */
+  /** @type {Api['leaseSync']} */
   leaseSync(key, workerId, ttl) {
-    return this.#callSync(operations.lease, optionsIn(ttl), key, workerId, ttl)
+    return this.#calls.askSync(pools().lease, optionsIn(ttl), key, workerId, ttl)
   }
 
-  /**
-   * @param {string | number} workerId
-   * @param {string} [key]
-   * @param {RequestOptions} [options]
-   */
+  /** @type {Api['release']} */
   release(workerId, key, options) {
-    return this.#call(operations.release, options, workerId, key)
+    return this.#calls.call(operations.release, options, workerId, key)
+  }
+
+  /** @type {Api['releaseSync']} */
+  releaseSync(workerId, key, options) {
+    return this.#calls.callSync(operations.release, options, workerId, key)
   }
 
   /**
-   * @param {string | number} workerId
-   * @param {string} [key]
-   * @param {RequestOptions} [options]
+   * @param {any} wanted
+   * @param {any} [options]
+   * @returns {Promise<any>}
    */
-  releaseSync(workerId, key, options) {
-    return this.#callSync(operations.release, options, workerId, key)
+  acquire(wanted, options) {
+    return this.#calls.ask(pools().acquire, options, wanted)
   }
 
-  /** @param {RequestOptions} [options] */
+  /**
+   * @param {any} wanted
+   * @param {any} [options]
+   * @returns {any}
+   */
+  acquireSync(wanted, options) {
+    return this.#calls.askSync(pools().acquire, options, wanted)
+  }
+
+  /** @type {Api['definePool']} */
+  definePool(name, values, options) {
+    return this.#calls.ask(pools().define, options, name, values)
+  }
+
+  /** @type {Api['addToPool']} */
+  addToPool(name, values, options) {
+    return this.#calls.ask(pools().add, options, name, values)
+  }
+
+  /** @type {Api['listPool']} */
+  listPool(name, options) {
+    return this.#calls.ask(pools().list, options, name)
+  }
+
+  /** @type {Api['lock']} */
+  lock(name, options) {
+    return this.#calls.ask(locks().lock, options, name)
+  }
+
+  /** @type {Api['lockSync']} */
+  lockSync(name, options) {
+    return this.#calls.askSync(locks().lock, options, name)
+  }
+
+  /** @type {Api['tryLock']} */
+  tryLock(name, options) {
+    return locks().tryLock(this.#calls, options, name)
+  }
+
+  /**
+   * @param {string} name
+   * @param {any} options
+   * @param {any} [fn]
+   * @returns {Promise<any>}
+   */
+  withLock(name, options, fn) {
+    return locks().withLock(this.#calls, name, options, fn)
+  }
+
+  /** @type {Api['semaphore']} */
+  semaphore(name, permits) {
+    return new (locks().Semaphore)(this.#calls, name, permits)
+  }
+
+  /** @type {Api['reserve']} */
+  reserve(...values) {
+    return this.#calls.ask(reservations().reserve, undefined, values)
+  }
+
+  /** @type {Api['unreserve']} */
+  unreserve(...values) {
+    return this.#calls.ask(reservations().unreserve, undefined, values)
+  }
+
+  /** @type {Api['getPort']} */
+  getPort(options) {
+    return ports().getPort(this.#calls, options)
+  }
+
+  /** @type {Api['releasePort']} */
+  releasePort(port) {
+    return ports().releasePort(this.#calls, port)
+  }
+
+  /** @type {Api['once']} */
+  once(key, fn, options) {
+    return onces().once(this.#calls, key, fn, /** @type {any} */ (options))
+  }
+
+  /** @type {Api['onceSync']} */
+  onceSync(key, fn, options) {
+    return onces().onceSync(this.#calls, key, fn, /** @type {any} */ (options))
+  }
+
+  /** @type {Api['waitFor']} */
+  waitFor(key, options) {
+    return this.#calls.ask(values().waitFor, options, key)
+  }
+
+  /** @type {Api['waitForSync']} */
+  waitForSync(key, options) {
+    return this.#calls.askSync(values().waitFor, options, key)
+  }
+
+  /** @type {Api['watch']} */
+  watch(key, options) {
+    return values().watch(this.#calls, key, options)
+  }
+
+  /** @type {Api['incr']} */
+  incr(key, by, options) {
+    return this.#calls.ask(values().incr, options, key, by)
+  }
+
+  /** @type {Api['incrSync']} */
+  incrSync(key, by, options) {
+    return this.#calls.askSync(values().incr, options, key, by)
+  }
+
+  /** @type {Api['getWithVersion']} */
+  getWithVersion(key, options) {
+    return this.#calls.ask(values().withVersion, options, key)
+  }
+
+  /** @type {Api['update']} */
+  update(key, fn, options) {
+    return values().update(this.#calls, key, fn, options)
+  }
+
+  /** @type {Api['append']} */
+  append(list, ...items) {
+    return this.#calls.ask(values().append, undefined, list, items)
+  }
+
+  /** @type {Api['appendSync']} */
+  appendSync(list, ...items) {
+    return this.#calls.askSync(values().append, undefined, list, items)
+  }
+
+  /** @type {Api['collect']} */
+  collect(list, options) {
+    return values().collect(this.#calls, list, options)
+  }
+
+  /** @type {Api['queue']} */
+  queue(name, options) {
+    return new (queues().Queue)(this.#calls, name, /** @type {any} */ (options))
+  }
+
+  /** @type {Api['limit']} */
+  limit(name, options) {
+    return this.#calls.ask(limits().limit, options, name)
+  }
+
+  /** @type {Api['throttle']} */
+  throttle(name, cost, options) {
+    return this.#calls.ask(limits().throttle, options, name, cost)
+  }
+
+  /** @type {Api['throttleSync']} */
+  throttleSync(name, cost, options) {
+    return this.#calls.askSync(limits().throttle, options, name, cost)
+  }
+
+  /** @type {Api['barrier']} */
+  barrier(name, parties, options) {
+    return this.#calls.ask(limits().barrier, options, name, parties)
+  }
+
+  /** @type {Api['describe']} */
+  describe(text) {
+    this.#calls.connection.describe(descriptions().description(text))
+  }
+
+  /** @type {Api['inspect']} */
+  inspect(options) {
+    return this.#calls.call(operations.inspect, options)
+  }
+
+  /** @type {Api['ping']} */
   async ping(options) {
     // Connecting is no part of the round trip.
-    if (!this.connected) await this.#call(operations.ping, options)
+    if (!this.connected) await this.#calls.call(operations.ping, options)
     const start = native.now()
-    await this.#call(operations.ping, options)
+    await this.#calls.call(operations.ping, options)
     return roundTrip(start)
   }
 
-  /** @param {RequestOptions} [options] */
+  /** @type {Api['pingSync']} */
   pingSync(options) {
-    if (!this.connected) this.#callSync(operations.ping, options)
+    if (!this.connected) this.#calls.callSync(operations.ping, options)
     const start = native.now()
-    this.#callSync(operations.ping, options)
+    this.#calls.callSync(operations.ping, options)
     return roundTrip(start)
   }
 
-  /** @param {RequestOptions} [options] */
+  /** @type {Api['stats']} */
   stats(options) {
-    return this.#call(operations.stats, options)
+    return this.#calls.call(operations.stats, options)
   }
 
-  /** @param {RequestOptions} [options] */
+  /** @type {Api['health']} */
   health(options) {
-    return this.#call(operations.health, options)
+    return this.#calls.call(operations.health, options)
   }
 
-  /** @param {RequestOptions} [options] */
+  /** @type {Api['metrics']} */
   metrics(options) {
-    return this.#call(operations.metrics, options)
+    return this.#calls.call(operations.metrics, options)
   }
 
   close() {
-    return this.#connection.close()
+    return this.#calls.connection.close()
   }
 
   async [Symbol.asyncDispose]() {
     await this.close()
   }
+}
 
-  /**
-   * @param {Operation} operation
-   * @param {RequestOptions | null | undefined} options
-   * @param {any} [a] the operation's arguments; the first is its subject
-   * @param {any} [b]
-   * @param {any} [c]
-   */
-  #call({ encode, decode }, options, a, b, c) {
-    try {
-      const body = encode(a, b, c)
-      if (options === undefined || options === null) return this.#connection.request(body, decode, a, this.#timeout)
-      const { timeout = this.#timeout, signal } = checked(options)
-      return this.#connection.request(body, decode, a, timeout, signal)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /**
-   * @param {Operation} operation
-   * @param {RequestOptions | null | undefined} options
-   * @param {any} [a]
-   * @param {any} [b]
-   * @param {any} [c]
-   */
-  #callSync({ encode, decode }, options, a, b, c) {
-    const body = encode(a, b, c)
-    const { timeout = this.#timeout } = checked(options ?? {})
-    return this.#connection.requestSync(body, decode, a, timeout)
+/**
+ * Loads a file when it is first used.
+ * @template T
+ * @param {() => T} load
+ */
+function whenNeeded(load) {
+  /** @type {T | undefined} */
+  let loaded
+  return () => {
+    loaded ??= load()
+    return loaded
   }
 }
 
@@ -251,23 +395,10 @@ function roundTrip(start) {
 /**
  * The options of a method that takes a TTL or options.
  * @param {unknown} ttl
- * @returns {RequestOptions | undefined}
+ * @returns {any}
  */
 function optionsIn(ttl) {
   return typeof ttl === 'object' && ttl !== null ? ttl : undefined
-}
-
-/**
- * @param {RequestOptions} options
- * @returns {RequestOptions}
- */
-function checked(options) {
-  if (typeof options !== 'object') throw new BrokerError('invalid_option', `a request takes an object of options, not ${show(options)}`)
-  const { timeout } = options
-  if (timeout !== undefined && !kinds.timeout.check(timeout)) {
-    throw new BrokerError('invalid_option', `timeout of a request must be ${kinds.timeout.allowed}, not ${show(timeout)}`)
-  }
-  return options
 }
 
 module.exports = { Client }

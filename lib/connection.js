@@ -3,10 +3,12 @@
 
 // Taken now, before a test replaces the clock.
 const { setTimeout, clearTimeout } = require('node:timers')
+const { Abandoned } = require('./abandoned.js')
 const { Alarm } = require('./alarm.js')
 const { BrokerError } = require('./errors.js')
 const failures = require('./failures.js')
 const { handshake } = require('./handshake.js')
+const { Holdings } = require('./holdings.js')
 const native = require('./native.js')
 const { Pending, PendingTable } = require('./pending.js')
 const { trace } = require('./trace.js')
@@ -58,6 +60,11 @@ class Connection {
   /** @type {NodeJS.Timeout | null} */
   #retry = null
   #alarm = new Alarm(this)
+  #abandoned = new Abandoned()
+  /** What this worker does now, as it is told to each broker. @type {string | null} */
+  #description = null
+  /** What was granted. */
+  holdings = new Holdings(this)
 
   /** @param {Settings} settings */
   constructor(settings) {
@@ -80,12 +87,13 @@ class Connection {
    * @param {unknown} subject
    * @param {number} timeout
    * @param {AbortSignal} [signal]
+   * @param {import('./calls.js').More | null} [more]
    * @returns {Promise<any>}
    */
-  request(body, decode, subject, timeout, signal) {
+  request(body, decode, subject, timeout, signal, more = null) {
     // The collector is what limits the rate: no function is made for a request but the two that a promise needs.
     const promise = new Promise(capture)
-    const pending = new Pending(body, decode, subject, Math.ceil(native.now() + timeout))
+    const pending = new Pending(body, decode, subject, deadlineIn(timeout), more)
     pending.resolve = captured.resolve
     pending.reject = captured.reject
     this.#ask(pending, signal)
@@ -98,19 +106,30 @@ class Connection {
    * @param {Request['decode']} decode
    * @param {unknown} subject
    * @param {number} timeout
+   * @param {import('./calls.js').More | null} [more]
    * @returns {any}
    */
-  requestSync(body, decode, subject, timeout) {
-    const pending = new Pending(body, decode, subject, Math.ceil(native.now() + timeout))
+  requestSync(body, decode, subject, timeout, more = null) {
+    const pending = new Pending(body, decode, subject, deadlineIn(timeout), more)
     /** @type {{ value?: any, error?: unknown } | undefined} */
     let outcome
     pending.resolve = value => (outcome = { value })
     pending.reject = error => (outcome = { error })
     this.#ask(pending)
     while (!outcome) this.#advance(pending)
+    if ('error' in outcome) this.#flush()
     this.#native?.setAwaiting(this.#pending.size > 0)
     if ('error' in outcome) throw outcome.error
     return outcome.value
+  }
+
+  /**
+   * Says what this worker does now: with what is sent next, and to each broker that it connects to later.
+   * @param {string | null} text
+   */
+  describe(text) {
+    this.#description = text
+    if (this.#phase === 'open') this.#tell(describing(text))
   }
 
   /** Takes leave of the broker, and gives up what is under way. */
@@ -123,6 +142,7 @@ class Connection {
     if (this.#phase === 'closed') return
     const open = this.#phase === 'open' && !this.#plain
     this.#failAll(failures.closed)
+    this.holdings.loseAll(() => failures.heldLost('this client was closed'))
     if (open) await this.#bye()
     this.#disconnect('closed')
   }
@@ -137,7 +157,7 @@ class Connection {
     if (signal) this.#listen(pending, signal)
     this.#pending.add(pending)
     if (this.#settings.debug) trace(pending)
-    this.#alarm.set(pending.deadline)
+    if (pending.deadline !== NEVER) this.#alarm.set(pending.deadline)
     if (this.#phase === 'open') this.#enqueue(pending)
     else if (this.#phase === 'idle') this.#connect()
   }
@@ -147,9 +167,27 @@ class Connection {
     // A broker that names no ids takes one request at a time: the reply is that one's.
     if (this.#plain && this.#first() !== pending) return
     const body = typeof pending.body === 'string' ? pending.body : pending.body(this.#broker, this.#settings.wishes)
-    this.#queue += this.#plain ? this.#plain(body) : `{"id":${pending.id},${body}}\n`
+    this.#write(this.#plain ? this.#plain(body) : `{"id":${pending.id},${body}}\n`)
     pending.body = ''
     pending.sent = true
+    if (pending.more !== null && pending.more.patience !== 0)
+      pending.deadline = pending.more.patience < 0 ? NEVER : deadlineIn(pending.more.patience)
+  }
+
+  /**
+   * Sends what is not waited for: nobody looks at its reply.
+   * @param {string} body
+   * @returns {number} its id
+   */
+  #tell(body) {
+    const id = this.#pending.skip()
+    if (!this.#plain) this.#write(`{"id":${id},${body}}\n`)
+    return id
+  }
+
+  /** @param {string} line */
+  #write(line) {
+    this.#queue += line
     if (this.#queued++ === 0) {
       this.#seen = 1
       settled.then(this.#endOfTick)
@@ -173,6 +211,8 @@ class Connection {
     this.#queued = 0
     try {
       this.#native?.send(lines)
+      // What nobody waits for keeps no process.
+      if (this.#pending.size === 0) this.#native?.setAwaiting(false)
     } catch (error) {
       this.#takeLastWords()
       this.#lost(String(/** @type {Error} */ (error).message))
@@ -218,14 +258,10 @@ class Connection {
   /** @param {Reply} reply */
   #settle(reply) {
     const pending = this.#plain ? this.#first() : this.#pending.get(/** @type {number} */ (reply?.id))
-    if (!pending) {
-      // The reply to a request that was given up.
-      if (typeof reply?.id === 'number' && reply.id <= this.#pending.lastId) return
-      return this.#break(failures.unasked(this.#settings.pipe, reply.message))
-    }
+    if (!pending) return this.#onStray(reply)
     this.#forget(pending)
     if (reply.ok) this.#resolve(pending, reply)
-    else pending.reject(new BrokerError(reply.error ?? 'protocol_error', reply.message))
+    else this.#refuse(pending, reply)
     if (this.#plain) this.#next()
   }
 
@@ -241,6 +277,30 @@ class Connection {
       return pending.reject(error)
     }
     pending.resolve(value)
+  }
+
+  /**
+   * @param {Request} pending
+   * @param {Reply} reply
+   */
+  #refuse(pending, reply) {
+    const value = pending.more?.refused?.(reply)
+    if (value === undefined) pending.reject(failures.refused(reply))
+    else pending.resolve(value)
+  }
+
+  /**
+   * An event, or the reply to a request that was given up.
+   * @param {Reply} reply
+   */
+  #onStray(reply) {
+    if (reply.id === undefined && typeof reply.event === 'string') {
+      if (reply.event === 'lost') this.holdings.lose(reply.token, failures.heldLost(reply.message))
+    } else if (typeof reply.id === 'number' && reply.id <= this.#pending.lastId) {
+      for (const body of this.#abandoned.settle(reply)) this.#tell(body)
+    } else {
+      this.#break(failures.unasked(this.#settings.pipe, reply.message))
+    }
   }
 
   /** The request whose turn it is, with a broker that takes one at a time. */
@@ -308,6 +368,7 @@ class Connection {
     this.#broker = step.value.broker
     this.#plain = step.value.plain ?? null
     this.#phase = 'open'
+    if (this.#description !== null) this.#tell(describing(this.#description))
     for (const pending of this.#pending.all()) this.#enqueueOrReject(pending)
     this.#flush()
   }
@@ -352,6 +413,8 @@ class Connection {
     this.#queued = 0
     if (this.#retry) clearTimeout(this.#retry)
     this.#retry = null
+    this.#abandoned.clear()
+    this.holdings.loseAll(() => failures.heldLost('the connection to the broker has ended'))
   }
 
   /** @param {(pending: Request) => InstanceType<typeof BrokerError>} why */
@@ -388,6 +451,9 @@ class Connection {
     pending.reject(error)
     // Without ids, a reply that is still to come would be taken for the next request's.
     if (this.#plain && pending.sent) return this.#lost('the connection was given up with a request')
+    if (pending.sent && pending.more?.undo) {
+      this.#abandoned.add(pending.id, pending.more.undo, this.#tell(`"action":"cancel","request":${pending.id}`))
+    }
     if (this.#pending.size > 0) return
     if (this.#phase === 'seeking') this.#disconnect('idle')
     else this.#native?.setAwaiting(false)
@@ -397,6 +463,7 @@ class Connection {
   expire() {
     const now = native.now()
     for (const pending of this.#pending.all()) {
+      if (pending.deadline === NEVER) continue
       if (pending.deadline <= now) this.#giveUp(pending, failures.timedOut(this.#settings.pipe, pending.sent, this.#phase === 'greeting'))
       else this.#alarm.set(pending.deadline)
     }
@@ -407,7 +474,7 @@ class Connection {
    * @param {Request} pending
    */
   #advance(pending) {
-    const left = pending.deadline - native.now()
+    const left = pending.deadline === NEVER ? LONG : pending.deadline - native.now()
     if (left <= 0) return this.#giveUp(pending, failures.timedOut(this.#settings.pipe, pending.sent, this.#phase === 'greeting'))
     if (this.#phase === 'seeking') {
       sleep(Math.min(left, RETRY_MS[Math.min(this.#attempts, RETRY_MS.length - 1)]))
@@ -422,6 +489,21 @@ class Connection {
       this.#lost(String(/** @type {Error} */ (error).message))
     }
   }
+}
+
+/** The deadline of what has none: a small number, as the others are. */
+const NEVER = 0
+/** What cannot be waited for in one step, or at all. */
+const LONG = 2 ** 30
+
+/** @param {number} timeout */
+function deadlineIn(timeout) {
+  return timeout < LONG ? Math.ceil(native.now() + timeout) : NEVER
+}
+
+/** @param {string | null} text */
+function describing(text) {
+  return `"action":"describe","text":${JSON.stringify(text)}`
 }
 
 /** @param {unknown} reply */

@@ -69,6 +69,22 @@ function timedOut(pipe, sent, connected) {
   return new BrokerError('broker_unreachable', text, { details: { pipe } })
 }
 
+/**
+ * What the broker says.
+ * @param {import('./connection.js').Reply} reply
+ */
+function refused({ error = 'protocol_error', message, reason }) {
+  if (reason === undefined) return new BrokerError(error, message)
+  // Loaded when needed.
+  const { errorOf } = require('./reason.js')
+  return new BrokerError(error, message, { cause: errorOf(reason), details: { reason } })
+}
+
+/** @param {string} [why] */
+function heldLost(why = 'the broker says so') {
+  return new BrokerError('lost', why)
+}
+
 /** @param {AbortSignal} signal */
 function aborted(signal) {
   const error = new BrokerError('aborted', 'the request was given up', { cause: signal.reason })
@@ -77,4 +93,4 @@ function aborted(signal) {
   return error
 }
 
-module.exports = { closed, unasked, notABroker, untrusted, unreachable, lost, timedOut, aborted }
+module.exports = { closed, unasked, notABroker, untrusted, unreachable, lost, timedOut, refused, heldLost, aborted }

@@ -25,7 +25,7 @@ const DEFAULT_THRESHOLD = 1024
 /** @type {Operation} */
 const get = {
   encode: key => `"action":"get","key":${keyText(key)}`,
-  decode: (reply, key, broker) => (reply.compressed ? inflate(key, reply.value, broker.limits?.maxValueSize) : reply.value)
+  decode: valueIn
 }
 
 /** @type {Operation} */
@@ -33,10 +33,9 @@ const set = {
   encode(key, value, ttl) {
     const head = `"action":"set","key":${keyText(key)}`
     const json = valueText(key, value)
-    const time = ttlText(ttl)
-    return (broker, wishes) => compressed(head, json, time, broker.compression, wishes) ?? `${head},"value":${json}${time}`
+    return valueBody(head, json, typeof ttl === 'object' && ttl !== null ? ttlText(ttl) + conditionText(ttl) : ttlText(ttl))
   },
-  decode: () => true
+  decode: reply => reply.set ?? true
 }
 
 /** @type {Operation} */
@@ -49,19 +48,6 @@ const del = {
 const has = {
   encode: key => `"action":"has","key":${keyText(key)}`,
   decode: reply => reply.exists
-}
-
-/** @type {Operation} */
-const lease = {
-  encode(key, workerId, ttl) {
-    const worker = nameOf(workerId)
-    if (!key || !worker) {
-      throw new BrokerError('key_and_worker_required', `lease takes a key and a workerId, not ${show(key)} and ${show(workerId)}`)
-    }
-    const detached = typeof ttl === 'object' && ttl?.detached ? ',"detached":true' : ''
-    return `"action":"lease","key":${keyText(key)},"workerId":${JSON.stringify(worker)}${ttlText(ttl)}${detached}`
-  },
-  decode: reply => reply.value
 }
 
 /** @type {Operation} */
@@ -89,13 +75,61 @@ const health = { encode: () => '"action":"health"', decode: ({ id, ...rest }) =>
 /** @type {Operation} */
 const metrics = { encode: () => '"action":"metrics"', decode: reply => reply.metrics }
 
-/** @param {unknown} key */
-function keyText(key) {
+/** @type {Operation} */
+const inspect = { encode: () => '"action":"inspect"', decode: reply => reply.inspect }
+
+/**
+ * @param {unknown} key
+ * @param {string} [what]
+ */
+function keyText(key, what = 'a key') {
   if (typeof key === 'string' && key !== '') return JSON.stringify(key)
   if (key === undefined || key === null || key === '') {
-    throw new BrokerError('key_required', `a key is a string that is not empty, not ${show(key)}`)
+    throw new BrokerError('key_required', `${what} is a string that is not empty, not ${show(key)}`)
   }
-  throw new BrokerError('invalid_request', `a key is a string, not ${show(key)}`)
+  throw new BrokerError('invalid_request', `${what} is a string, not ${show(key)}`)
+}
+
+/**
+ * The value in a reply.
+ * @param {Reply} reply
+ * @param {string} key
+ * @param {Record<string, any>} [broker]
+ */
+function valueIn(reply, key, broker) {
+  return reply.compressed ? inflate(key, reply.value, broker?.limits?.maxValueSize) : reply.value
+}
+
+/**
+ * What makes a request with a value, when it is known whether to compress it.
+ * @param {string} head
+ * @param {string} json
+ * @param {string} tail
+ */
+function valueBody(head, json, tail) {
+  return (/** @type {Record<string, any>} */ broker, /** @type {Wishes} */ wishes) =>
+    compressed(head, json, tail, broker.compression, wishes) ?? `${head},"value":${json}${tail}`
+}
+
+/**
+ * The members that say when a value is to be set.
+ * @param {{ ifAbsent?: unknown, ifVersion?: unknown, keepTTL?: boolean }} options
+ */
+function conditionText({ ifAbsent, ifVersion, keepTTL }) {
+  let text = keepTTL ? ',"keepTTL":true' : ''
+  if (ifAbsent !== undefined) {
+    if (typeof ifAbsent !== 'boolean')
+      throw new BrokerError('invalid_option', `ifAbsent of set must be true or false, not ${show(ifAbsent)}`)
+    if (ifAbsent) text += ',"ifAbsent":true'
+  }
+  if (ifVersion !== undefined) {
+    if (!Number.isSafeInteger(ifVersion) || /** @type {number} */ (ifVersion) < 0) {
+      const allowed = 'a version as getWithVersion gives it, a whole number from 0 on'
+      throw new BrokerError('invalid_option', `ifVersion of set must be ${allowed}, not ${show(ifVersion)}`)
+    }
+    text += `,"ifVersion":${ifVersion}`
+  }
+  return text
 }
 
 /** @param {unknown} worker */
@@ -149,4 +183,6 @@ function compressed(head, json, time, broker, { compression = broker?.enabled ??
   return `${head},"value":"${packed}"${time},"compressed":true,"beforeSize":${size},"afterSize":${packed.length}`
 }
 
-module.exports = { get, set, del, has, lease, release, list, ping, stats, health, metrics }
+const operations = { get, set, del, has, release, list, ping, stats, health, metrics, inspect }
+
+module.exports = { ...operations, keyText, nameOf, valueText, ttlText, valueIn, valueBody }

@@ -32,6 +32,11 @@ const kinds = {
     check: (/** @type {any} */ value) => time.check(value) && value > 0,
     allowed: 'a number of milliseconds above 0'
   },
+  wait: {
+    ...time,
+    check: (/** @type {any} */ value) => time.check(value) || value === Infinity,
+    allowed: `${time.allowed}, or Infinity`
+  },
   count: whole(0, BYTES, ''),
   number: whole(1, BYTES, ''),
   bytes: whole(1, BYTES, 'of bytes'),
@@ -39,6 +44,12 @@ const kinds = {
     parse: (/** @type {string} */ text) => ({ true: true, 1: true, false: false, 0: false })[text.toLowerCase()] ?? text,
     check: (/** @type {any} */ value) => typeof value === 'boolean',
     allowed: 'true or false (in the environment 1 and 0 too)'
+  },
+  policy: oneOf('lowest', 'lru', 'random'),
+  members: {
+    parse: (/** @type {string} */ text) => text,
+    check: (/** @type {any} */ value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    allowed: 'an object'
   },
   level: oneOf('debug', 'info', 'warn', 'error', 'silent'),
   text: {
@@ -110,4 +121,4 @@ function readOption(owner, name, { kind, env = [], fallback }, value) {
   return fallback
 }
 
-module.exports = { kinds, readOptions }
+module.exports = { kinds, oneOf, readOptions }

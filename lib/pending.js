@@ -8,14 +8,17 @@ class Pending {
    * @param {import('./operations.js').Operation['decode']} decode
    * @param {unknown} subject
    * @param {number} deadline
+   * @param {import('./calls.js').More | null} more
    */
-  constructor(body, decode, subject, deadline) {
+  constructor(body, decode, subject, deadline, more) {
     this.id = 0
     /** What to send; no more than that it was, once it was. */
     this.body = body
     this.decode = decode
     this.subject = subject
     this.deadline = deadline
+    /** What a plain request has not. */
+    this.more = more
     this.sent = false
     /** @type {(value: any) => void} */
     this.resolve = ignore
@@ -57,6 +60,11 @@ class PendingTable {
     pending.id = this.#lastId
     this.#slots[pending.id & mask] = pending
     this.size++
+  }
+
+  /** An id for what is not to be waited for. */
+  skip() {
+    return ++this.#lastId
   }
 
   /**

@@ -12,7 +12,8 @@ function trace(pending) {
   const { resolve, reject } = pending
   const log = (/** @type {string} */ text) => process.stderr.write(`[client] request ${pending.id}: ${text}\n`)
   const outcome = (/** @type {string} */ text) => log(`${text} after ${(native.now() - start).toFixed(3)} ms`)
-  log(typeof pending.body === 'string' ? pending.body : `set ${JSON.stringify(pending.subject)}`)
+  if (pending.more) log(pending.more.label)
+  else log(typeof pending.body === 'string' ? pending.body : `set ${JSON.stringify(pending.subject)}`)
   pending.resolve = (/** @type {any} */ value) => {
     outcome('done')
     resolve(value)

@@ -140,6 +140,12 @@ function leased(output) {
 }
 
 /**
+ * What the run told of the broker at its end.
+ * @param {string} output
+ */
+const reported = output => [...output.matchAll(/\bbroker: .*/g)].map(([line]) => line)
+
+/**
  * What is wrong with what five workers leased; undefined when nothing is.
  * @param {Worker[]} workers
  */
@@ -168,6 +174,7 @@ async function show({ folder, title }) {
   for (const { worker, pid, what, number } of workers)
     console.log(`  worker ${worker.padEnd(4)} process ${String(pid).padEnd(8)} got ${what} ${number}`)
   console.log('  While they held them, no two held the same. All five used one token.')
+  for (const line of reported(output)) console.log(`  ${line}`)
   return true
 }
 
@@ -189,7 +196,7 @@ async function main() {
   console.log(`\nSummary\n${summary.join('\n')}`)
 }
 
-module.exports = { complaint, examples, folderOf, leased, missingBrowser, npm, run }
+module.exports = { complaint, examples, folderOf, leased, missingBrowser, npm, reported, run }
 
 if (require.main === module) {
   main().catch(error => {

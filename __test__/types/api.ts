@@ -49,7 +49,9 @@ export const everyBrokerOption: Required<BrokerOptions> = {
   metrics: false,
   leaseStart: 0,
   handleSignals: true,
-  drainPeriod: 1000
+  drainPeriod: 1000,
+  pools: { accounts: [{ user: 'ann' }] as const, databases: 4, devices: { values: ['a'], policy: 'lru' }, slots: { size: 2 } },
+  slowWait: null
 }
 
 // What comes from a configuration may be undefined, under exactOptionalPropertyTypes too.

@@ -4,11 +4,17 @@ import {
   Broker,
   type BrokerError,
   type BrokerEvents,
+  type BrokerReport,
   Client,
   type ClientOptions,
+  type Job,
+  type Lease,
   type LeaseOptions,
   type ListEntry,
-  type SetOptions
+  type Lock,
+  type Queue,
+  type SetOptions,
+  type WaitOptions
 } from 'ephemeral-broker'
 import { holds, type Same } from './support.js'
 
@@ -32,8 +38,37 @@ holds<Same<typeof started, Promise<string>>>()
 const unheld = broker.unref()
 holds<Same<typeof unheld, Broker>>()
 
-holds<Same<keyof BrokerEvents, 'leaseExpired' | 'workerLost' | 'nearCapacity' | 'stopped'>>()
-holds<Same<keyof SetOptions, 'ttl' | 'timeout' | 'signal'>>()
-holds<Same<keyof LeaseOptions, 'ttl' | 'detached' | 'timeout' | 'signal'>>()
+const keptIf = client.set('a', 1, { ifAbsent: true })
+holds<Same<typeof keptIf, Promise<boolean>>>()
+const keptWithTtl = client.set('a', 1, { ttl: 1 })
+holds<Same<typeof keptWithTtl, Promise<true>>>()
+const stopped = broker.stop()
+holds<Same<typeof stopped, Promise<BrokerReport>>>()
+
+const one = client.acquire<{ a: 1 }>('pool', { match: { a: 1 } })
+holds<Same<typeof one, Promise<Lease<{ a: 1 }>>>>()
+const several = client.acquire(['a', { pool: 'b', match: { c: 1 } }])
+holds<Same<typeof several, Promise<Lease[]>>>()
+const perhaps = client.tryLock('a')
+holds<Same<typeof perhaps, Promise<Lock | null>>>()
+const within = client.withLock('a', async () => 7)
+holds<Same<typeof within, Promise<number>>>()
+const withinShared = client.withLock('a', { shared: true }, ({ shared }) => shared)
+holds<Same<typeof withinShared, Promise<boolean>>>()
+const made = client.once('a', async () => ({ token: 'abc' }))
+holds<Same<typeof made, Promise<{ token: string }>>>()
+const madeBlocking = client.onceSync('a', () => 7)
+holds<Same<typeof madeBlocking, number>>()
+const mine = client.reserve('a', 'b')
+holds<Same<typeof mine, Promise<string[]>>>()
+const queue = client.queue<{ file: string }>('files')
+holds<Same<typeof queue, Queue<{ file: string }>>>()
+const taken = queue.take()
+holds<Same<typeof taken, Promise<Job<{ file: string }> | null>>>()
+
+holds<Same<keyof BrokerEvents, 'leaseExpired' | 'workerLost' | 'slowWait' | 'nearCapacity' | 'stopped'>>()
+holds<Same<keyof SetOptions, 'ttl' | 'ifAbsent' | 'ifVersion' | 'timeout' | 'signal'>>()
+holds<Same<keyof LeaseOptions, 'ttl' | 'detached' | 'wait' | 'timeout' | 'signal'>>()
+holds<Same<keyof WaitOptions, 'wait' | 'timeout' | 'signal'>>()
 holds<Same<ClientOptions['secret'], string | false | null | undefined>>()
 holds<Same<BrokerError['details'], Readonly<Record<string, unknown>>>>()

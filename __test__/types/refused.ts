@@ -40,6 +40,37 @@ export const refused = {
   // @ts-expect-error the type that was asked for
   wrongResult: async (): Promise<string> => client.get<number>('key'),
 
+  // @ts-expect-error whether it was set is not known before
+  conditionHolds: async (): Promise<true> => client.set('key', 1, { ifAbsent: true }),
+  // @ts-expect-error a policy that there is not
+  unknownPolicy: () => client.definePool('pool', 4, { policy: 'fifo' }),
+  // @ts-expect-error of several pools each has its own
+  matchOfSeveral: () => client.acquire(['a', 'b'], { match: { a: 1 } }),
+  // @ts-expect-error one lease, not several
+  leaseAsArray: async () => (await client.acquire('pool'))[0],
+  // @ts-expect-error it may not have been free
+  lockMayBeNull: async () => (await client.tryLock('a')).release(),
+  // @ts-expect-error it does not wait
+  waitOfTry: () => client.tryLock('a', { wait: 5 }),
+  // @ts-expect-error a blocking call cannot be given up
+  signalWhenLocking: () => client.lockSync('a', { signal: AbortSignal.timeout(1) }),
+  // @ts-expect-error a function
+  noFunction: () => client.withLock('a'),
+  // @ts-expect-error how many in all?
+  noPermits: () => client.semaphore('a'),
+  // @ts-expect-error in each span of what?
+  noSpan: () => client.limit('api', { max: 1 }),
+  // @ts-expect-error a barrier is for so many
+  noParties: () => client.barrier('here'),
+  // @ts-expect-error its value may be another's
+  promiseWhenBlocking: (): string => client.onceSync('key', async () => 'abc'),
+  // @ts-expect-error an item of another type than is said
+  otherItem: () => client.queue<number>('q').push('text'),
+  // @ts-expect-error there may be none in time
+  jobMayBeNull: async () => (await client.queue('q').take()).ack(),
+  // @ts-expect-error a value may be gone
+  goneValue: async (): Promise<string> => (await client.getWithVersion<string>('key')).value,
+
   // @ts-expect-error an event that there is not
   unknownEvent: () => broker.on('workerlost', (lost: object) => lost),
   // @ts-expect-error an event brings one object

@@ -4,6 +4,8 @@
 // A process that uses one peer's client: `node client.js <peer> <address> <requests in flight it is for>`.
 
 const { findPeer } = require('../peers')
+const { crowd } = require('./crowd')
+const locks = require('./locks')
 const measure = require('./measure')
 const { serve } = require('./rpc')
 
@@ -12,7 +14,12 @@ const peer = findPeer(name)
 const connected = peer.connect(address, { inFlight: Number(inFlight) })
 
 /** @type {Record<string, (client: import('../peers').PeerClient, ...params: any[]) => any>} */
-const measurements = { ...measure, seed: (client, count) => measure.seed(peer, client, address, count) }
+const measurements = {
+  ...measure,
+  ...locks,
+  seed: (client, count) => measure.seed(peer, client, address, count),
+  crowd: (_client, waiters, grants) => crowd(address, waiters, grants)
+}
 
 serve({
   async ready() {

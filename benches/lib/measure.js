@@ -4,24 +4,12 @@
 // What is measured in a client's process. Each function gets a connected client first and returns plain data.
 
 const { keyOf, itemOf, TOKEN } = require('./data')
+const { now, percentiles } = require('./sample')
 
 /** @typedef {import('../peers').PeerClient} PeerClient */
 
 const TTL = 600_000
 const KEYS = Array.from({ length: 100 }, (_, i) => `token:${i}`)
-
-/** Microseconds on a clock that all processes of this machine share. */
-const now = () => Number(process.hrtime.bigint() / 100n) / 10
-
-/**
- * @param {number[]} sample
- * @returns {{ p50: number, p99: number }}
- */
-function percentiles(sample) {
-  const sorted = Float64Array.from(sample).sort()
-  const at = (/** @type {number} */ q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]
-  return { p50: at(0.5), p99: at(0.99) }
-}
 
 /** @type {Record<string, (client: PeerClient, i: number) => any>} */
 const operations = {
@@ -30,6 +18,10 @@ const operations = {
   lease: async client => {
     await client.lease('accounts', 'worker-1', TTL)
     await client.release('accounts', 'worker-1')
+  },
+  lock: async client => {
+    const release = await client.lock?.('alone')
+    await release?.()
   },
   getSync: (client, i) => client.getSync?.(KEYS[i % KEYS.length])
 }

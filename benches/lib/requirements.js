@@ -9,6 +9,10 @@ const GET = 'get, one at a time'
 const FEWER = 'get, 50 in flight'
 const BULK = 'get, 1000 in flight'
 const PROCESSES = 'get, 8 processes'
+const LOCKFILE = 'proper-lockfile'
+const ONE_LOCK = 'one lock, 8 processes'
+const LOCKS = '50 locks, 8 processes'
+const OWN_LOCKS = '50 locks, one process'
 
 /** @typedef {Map<string, Map<string, any[]>>} Results of each row: of each peer, its rounds' samples */
 
@@ -81,6 +85,19 @@ const requirements = [
   { name: 'adding a key at 1 M, rate against 1 k', measured: own('million', each => each.many / each.few), unit: '×', least: 0.7 },
   { name: 'memory over key and value per item', measured: own('million', each => each.weight.resident), unit: ' bytes', most: 130 },
   { name: 'lease + release, p50, against ioredis', measured: against('lease, one at a time', 'ioredis', p50), unit: '×', most: 0.8 },
+  { name: 'lock + release, p50, against ioredis', measured: against('lock, one at a time', 'ioredis', p50), unit: '×', most: 1 },
+  { name: 'one lock, 8 processes, total, against ioredis', measured: against(ONE_LOCK, 'ioredis', rate), unit: '×', least: 1 },
+  { name: '50 locks, 8 processes, total, against ioredis', measured: against(LOCKS, 'ioredis', rate), unit: '×', least: 1 },
+  { name: '50 locks, 8 processes, total, against proper-lockfile', measured: against(LOCKS, LOCKFILE, rate), unit: '×', least: 20 },
+  { name: '50 locks, one process, against ioredis', measured: against(OWN_LOCKS, 'ioredis', rate), unit: '×', least: 1 },
+  { name: '50 locks, one process, against proper-lockfile', measured: against(OWN_LOCKS, LOCKFILE, rate), unit: '×', least: 20 },
+  { name: 'hand-over of a lock between 8 processes, p50', measured: own(ONE_LOCK, each => each.trips), unit: ' round trips', most: 3 },
+  {
+    name: 'grant with 100,000 that wait, p50, against 10',
+    measured: own('lock, crowded', each => each.many / each.few),
+    unit: '×',
+    most: 1.25
+  },
   { name: 'require', measured: own('startup, `require`', each => each.elapsed), unit: ' ms', most: 10 },
   { name: 'start()', measured: own('startup, `start()`', each => each.elapsed), unit: ' ms', most: 5 },
   { name: 'connect + first get', measured: own('startup, connect + first `get`', each => each.elapsed), unit: ' ms', most: 3 }

@@ -15,12 +15,14 @@
  * @property {boolean} [inHost] the server is a part of the process that runs the tests
  * @property {(address: string, count: number, ttl: number) => Promise<void>} [seed] fills the store, where the client is too slow for it
  * @property {string[]} [without] rows that make no sense for it
+ * @property {boolean} [locks] it has locks
+ * @property {boolean} [only] and nothing else
  * @property {number} [mostInFlight] what its client bears at once
  *
  * @typedef {object} Server
  * @property {string} address
  * @property {number} pid the process whose memory holds the items
- * @property {() => Promise<void>} stop
+ * @property {() => Promise<unknown>} stop
  *
  * @typedef {object} PeerClient
  * @property {(key: string) => Promise<any>} get
@@ -29,6 +31,8 @@
  * @property {(key: string, worker: string, ttl: number) => Promise<any>} lease
  * @property {(key: string, worker: string) => Promise<any>} release
  * @property {(key: string) => any} [getSync]
+ * @property {(name: string) => Promise<() => Promise<any>>} [lock] resolves, when it is held, to what gives it back
+ * @property {() => Promise<any>} [ping]
  * @property {() => Promise<number>} [usedMemory] bytes that the server says it uses
  * @property {() => Promise<void>} close
  */
@@ -40,6 +44,7 @@ const peers = [
   require('./ioredis'),
   require('./node-redis'),
   require('./wdio-shared-store'),
+  require('./proper-lockfile'),
   require('./net-echo')
 ]
 

@@ -2,6 +2,7 @@
 'use strict'
 
 const { missingLibrary } = require('./missing')
+const { makeLock } = require('./redis-lock')
 const { missingRedis, startRedis, usedMemory } = require('./redis-server')
 
 const load = async () => require('ioredis')
@@ -9,7 +10,9 @@ const load = async () => require('ioredis')
 /** @type {import('.').Peer} */
 module.exports = {
   name: 'ioredis',
-  about: 'on Redis over a Unix socket, nothing persisted; with autopipelining at 1000 in flight, where it is faster so',
+  about:
+    'on Redis over a Unix socket, nothing persisted; with autopipelining at 1000 in flight, where it is faster so; its lock is SET NX PX, given back by a script that wakes one who waits (BLPOP)',
+  locks: true,
   library: 'ioredis',
   missing: () => missingLibrary('ioredis') ?? missingRedis(),
   startServer: startRedis,
@@ -18,14 +21,20 @@ module.exports = {
     const { Redis } = await load()
     // Its batching pays with many requests at once and costs with few: each row gets what is faster.
     const redis = new Redis(address, { enableAutoPipelining: inFlight >= 500 })
+    const locks = makeLock(redis)
     return {
+      lock: locks.lock,
+      ping: () => redis.ping(),
       get: key => redis.get(key),
       set: (key, value, ttl) => redis.set(key, value, 'PX', ttl),
       del: key => redis.del(key),
       lease: (key, worker, ttl) => redis.set(key, worker, 'PX', ttl, 'NX'),
       release: key => redis.del(key),
       usedMemory: async () => usedMemory(await redis.info('memory')),
-      close: async () => redis.disconnect()
+      close: async () => {
+        locks.close()
+        redis.disconnect()
+      }
     }
   }
 }

@@ -8,6 +8,7 @@ module.exports = {
   name: 'ephemeral-broker',
   about: 'this package; the broker in a host process, the client in another',
   inHost: true,
+  locks: true,
   library: require('node:path').resolve(__dirname, '../..'),
 
   missing() {
@@ -35,6 +36,11 @@ module.exports = {
       del: key => client.del(key),
       lease: (key, worker, ttl) => client.lease(key, worker, ttl),
       release: (key, worker) => client.release(worker, key),
+      lock: async name => {
+        const lock = await client.lock(name)
+        return () => lock.release()
+      },
+      ping: () => client.ping(),
       getSync: key => client.getSync(key),
       close: () => client.close()
     }

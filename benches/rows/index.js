@@ -28,6 +28,8 @@
  * @property {number} window how long throughput is measured, in ms
  * @property {number} openLoop requests
  * @property {number} items what stands for a million
+ * @property {number} waiters what stands for 100,000
+ * @property {number} kills in a round
  * @property {number} processes fresh ones, for each figure of starting up
  */
 
@@ -38,6 +40,7 @@ const rows = [
   ...require('./workers'),
   ...require('./blocked'),
   ...require('./million'),
+  ...require('./locks'),
   ...require('./startup'),
   ...require('./blocking')
 ]

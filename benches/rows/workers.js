@@ -1,6 +1,7 @@
 // @ts-check
 'use strict'
 
+const { now } = require('../lib/sample')
 const { median, rate } = require('../lib/table')
 
 const WORKERS = 8
@@ -22,7 +23,7 @@ const row = {
     const remotes = await Promise.all(Array.from({ length: WORKERS }, () => client(peer, IN_FLIGHT)))
     await Promise.all(remotes.map(remote => remote.call('measure', 'throughput', IN_FLIGHT, scale.window / 2)))
     // All measure the same window of a clock that they share, and work a little before it and after it.
-    const from = Number(process.hrtime.bigint() / 100n) / 10 + 200_000
+    const from = now() + 200_000
     const results = await Promise.all(
       remotes.map(remote => remote.call('measure', 'throughputWindow', IN_FLIGHT, from, from + scale.window * 3000))
     )

@@ -1,5 +1,9 @@
+import { summary } from './summary.js'
+
 export default async function globalTeardown() {
   if (global.__BROKER__) {
-    global.__BROKER__.stop()
+    const timings = await global.__BROKER__.collect('timings')
+    const report = await global.__BROKER__.stop()
+    console.log(summary(timings, report))
   }
 }

@@ -9,16 +9,11 @@ export const TOGETHER_MS = PATIENCE_MS + 10_000
  * What a worker holds when it says so, it holds until everybody has spoken: so all five hold theirs at the same time.
  */
 export async function together(client, topic, word = null) {
-  const prefix = `together/${topic}/`
-  await client.set(`${prefix}${process.pid}`, word)
-  const deadline = Date.now() + PATIENCE_MS
-  for (;;) {
-    const keys = Object.keys(await client.list()).filter(key => key.startsWith(prefix))
-    if (keys.length >= WORKERS) return Promise.all(keys.map(key => client.get(key)))
-    if (Date.now() > deadline) {
-      throw new Error(
-        `${topic}: ${keys.length} of ${WORKERS} workers came. All test files must run at once: not with --runInBand, nor one alone.`
-      )
-    }
+  await client.append(`together/${topic}`, word)
+  try {
+    await client.barrier(`together/${topic}`, WORKERS, { wait: PATIENCE_MS })
+  } catch (cause) {
+    throw new Error(`Not all ${WORKERS} workers came. All test files must run at once: not with --runInBand, nor one alone.`, { cause })
   }
+  return client.collect(`together/${topic}`)
 }

@@ -20,6 +20,9 @@ import socket
 import threading
 import zlib
 
+# How long to wait for a turn, in ms, unless told otherwise.
+WAIT = 60_000
+
 # With the pid, which a fork changes, this tells our process from all others.
 _PROCESS = secrets.token_hex(8)
 
@@ -32,10 +35,42 @@ class BrokerError(Exception):
         self.code = code
 
 
+class Held:
+    """Something that is held until it is released, or its client's connection ends. `with` releases it."""
+
+    def __init__(self, client, token):
+        self._client = client
+        self.token = token
+
+    def release(self):
+        """Whether it was still held."""
+        return self._client._request("release", token=self.token)["released"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.release()
+
+
+class Lease(Held):
+    """A value of a pool, held by nobody else."""
+
+    def __init__(self, client, grant):
+        super().__init__(client, grant["token"])
+        self.value = grant["value"]
+        self.number = grant["number"]
+
+    def discard(self, reason=None):
+        """Gives it back as unusable: it is not handed out again."""
+        return self._client._request("discard", token=self.token, reason=reason)["discarded"]
+
+
 class Client:
     """A worker's connection: what it leases is its own until it is closed or the process ends, however that happens.
 
-    Threads may share a client: their requests take turns. A forked process must make its own.
+    Threads may share a client: their requests take turns, and one that waits keeps the others waiting. A forked process must make its own.
+    `wait` is how long to wait for a turn at most; None: for as long as it takes.
     """
 
     def __init__(self, pipe=None, *, secret=None, timeout=5000, name=None):
@@ -44,8 +79,9 @@ class Client:
             raise BrokerError("no_pipe", "no_pipe: EPHEMERAL_PIPE is not set; was the broker started?")
         self._lock = threading.Lock()
         self._last_id = 0
+        self._timeout = timeout
         try:
-            self._stream = _connect(pipe, timeout)
+            self._socket, self._stream = _connect(pipe, timeout)
         except OSError as error:
             raise BrokerError("broker_unreachable", f"broker_unreachable: {pipe}: {error}") from error
         try:
@@ -83,6 +119,53 @@ class Client:
     def release(self, worker_id, key=None):
         """Gives back all that `worker_id` holds, or its lease on `key` alone. Whether there was anything to give back."""
         return self._request("release", workerId=worker_id, key=key)["released"]
+
+    def define_pool(self, name, values):
+        """Makes a pool of values, or of so many numbers, unless it is there: all workers may do it, alike. Its size."""
+        contents = {"size": values} if isinstance(values, int) else {"values": values}
+        return self._request("definePool", pool=name, **contents)["size"]
+
+    def acquire(self, pool, match=None, wait=WAIT):
+        """Waits for a value of a pool that nobody else has: a Lease. `match` are members that it must have: {"role": "admin"}."""
+        part = {"pool": pool} if match is None else {"pool": pool, "match": match}
+        return Lease(self, self._request("acquire", pools=[part], wait=wait)["leases"][0])
+
+    def lock(self, name, shared=None, wait=WAIT):
+        """Waits for a lock and takes it: `with client.lock("schema"): ...`."""
+        return Held(self, self._request("lock", name=name, shared=shared, wait=wait)["token"])
+
+    def semaphore(self, name, permits, amount=None, wait=WAIT):
+        """Waits for permits of a semaphore that has so many in all, and takes them."""
+        return Held(self, self._request("semaphore", name=name, permits=permits, amount=amount, wait=wait)["token"])
+
+    def once(self, key, make, ttl=None, wait=WAIT):
+        """The value of `key`. One worker makes it, the others wait for it; when that one fails or dies, the next one makes it."""
+        reply = self._request("once", key=key, wait=wait)
+        if not reply.get("run"):
+            return self._inflate(reply["value"]) if reply.get("compressed") else reply["value"]
+        try:
+            value = make()
+        except BaseException as error:
+            self._request("fail", token=reply["token"], reason={"name": type(error).__name__, "message": str(error)})
+            raise
+        self._request("fulfil", token=reply["token"], value=value, ttl=ttl)
+        return value
+
+    def incr(self, key, by=1):
+        """Adds to a number, which begins at 0. No two workers ever get the same result."""
+        return self._request("incr", key=key, by=by)["value"]
+
+    def append(self, list, *items):
+        """Appends to a list that the host collects. The list's length."""
+        return self._request("append", list=list, items=items)["length"]
+
+    def throttle(self, name, cost=1, wait=WAIT):
+        """Waits until it is within a limit that was declared; how long that was, in ms."""
+        return self._request("throttle", name=name, cost=cost, wait=wait)["waited"]
+
+    def describe(self, text):
+        """Says what this worker does now, a test's title, for messages about what it holds; None: nothing."""
+        self._request("describe", text=text)
 
     def ping(self):
         """The broker's clock, ms since the epoch."""
@@ -136,17 +219,24 @@ class Client:
                 raise BrokerError("closed", "closed: this client was closed")
             self._last_id += 1
             request = {"id": self._last_id, "action": action}
-            request.update((name, value) for name, value in members.items() if value is not None or name == "value")
+            request.update((name, value) for name, value in members.items() if value is not None or name in ("value", "text"))
             line = json.dumps(request, ensure_ascii=False, allow_nan=False).encode() + b"\n"
             try:
+                self._limit_time(members.get("wait", 0))
                 self._stream.write(line)
                 self._stream.flush()
                 line = self._stream.readline()
+                # Between the replies there may be events, which are for clients that listen all the time.
+                while line.endswith(b"\n") and "event" in json.loads(line):
+                    line = self._stream.readline()
             except OSError as error:
                 # The reply may still come; after it nothing would fit together any more.
                 self._hang_up()
                 code = "timeout" if isinstance(error, socket.timeout) else "connection_closed"
                 raise BrokerError(code, f"{code}: {action}: {error}") from error
+            except BaseException:
+                self._hang_up()
+                raise
             if not line.endswith(b"\n"):
                 self._hang_up()
                 raise BrokerError("connection_closed", f"connection_closed: the broker hung up during {action}")
@@ -170,11 +260,16 @@ class Client:
             raise BrokerError("invalid_value", "invalid_value: the compressed value is cut off")
         return json.loads(data)
 
+    def _limit_time(self, wait):
+        # The broker ends a wait that takes too long; this is for a broker that does not answer.
+        if self._socket:
+            self._socket.settimeout(None if wait is None else (self._timeout + wait) / 1000)
+
     def _hang_up(self):
-        stream, self._stream = self._stream, None
-        if stream:
+        parts, self._stream, self._socket = [self._stream, self._socket], None, None
+        for part in filter(None, parts):
             try:
-                stream.close()
+                part.close()
             except OSError:
                 pass  # It was broken before.
 
@@ -183,12 +278,12 @@ def _connect(pipe, timeout):
     if os.name == "nt":
         # A named pipe opens like a file. (Without a time limit: Python's files know none.)
         file = open(pipe, "r+b", buffering=0)
-        return io.BufferedRWPair(file, file)
+        return None, io.BufferedRWPair(file, file)
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.settimeout(timeout / 1000)
         connection.connect(pipe)
-        return connection.makefile("rwb")
-    finally:
-        # The stream keeps the connection open for as long as it needs it.
+        return connection, connection.makefile("rwb")
+    except BaseException:
         connection.close()
+        raise

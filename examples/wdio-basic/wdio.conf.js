@@ -1,8 +1,10 @@
-import { Broker } from 'ephemeral-broker'
+import { Broker, Client } from 'ephemeral-broker'
 import { chrome } from './browser.js'
 import { Shop } from './shop/server.js'
+import { summary } from './summary.js'
 
 let broker
+let client
 
 export const config = {
   maxInstances: 5,
@@ -13,7 +15,18 @@ export const config = {
   },
 
   async onComplete() {
-    broker.stop()
+    const timings = await broker.collect('timings')
+    const report = await broker.stop()
+    console.log(summary(timings, report))
+  },
+
+  // In the worker, for all of its tests: how long they took goes to onComplete.
+  before() {
+    client = new Client()
+  },
+
+  async afterTest(test, _context, { duration }) {
+    await client.append('timings', { test: `${test.parent} ${test.title}`, ms: Math.round(duration) })
   },
 
   runner: 'local',

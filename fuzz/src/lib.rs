@@ -2,7 +2,7 @@
 //!
 //! cargo-fuzz calls them through `fuzz_targets/`; `tests/fuzz.rs` of the crate itself calls them with inputs of its own, on any toolchain.
 
-use ephemeral_broker::engine::{Config, Engine, Hello, Reply, SessionId};
+use ephemeral_broker::engine::{Ask, Command, Condition, Config, Engine, Hello, Reply, SessionId};
 use ephemeral_broker::protocol::auth::{Secret, check_message, sign_message};
 use ephemeral_broker::protocol::frame::{Frame, LineDecoder};
 use ephemeral_broker::protocol::request::{Request, id_of_prefix, parse};
@@ -139,41 +139,54 @@ pub fn engine(input: &[u8]) {
         match &request {
             Request::Hello(hello) => {
                 let process = hello.process.as_deref().unwrap_or("alone").to_owned();
-                sessions.push(engine.open(Hello {
-                    name: "n".into(),
-                    pid: hello.pid,
-                    process,
-                    thread: hello.thread % 2,
-                }));
+                let introduced = Hello { name: "n".into(), pid: hello.pid, process, thread: hello.thread % 2 };
+                sessions.push(engine.open(now, introduced));
             }
             Request::Bye => drop(sessions.pop().map(|session| engine.close(now, session, at % 2 == 0))),
             _ => {}
         }
-        let Some(command) = request.command() else { continue };
         let session = (!sessions.is_empty()).then(|| sessions[at % sessions.len()]);
-        match (&request, engine.apply(now, session, command)) {
-            (Request::Set { key, value: Some(value), ttl, .. }, Ok(_)) => {
-                match ttl {
-                    Some(ttl) if *ttl > 0.0 => values.remove(&**key),
-                    _ => values.insert(key.to_string(), (*value).to_owned()),
+        let command = match request {
+            Request::Command(command) => command,
+            Request::Ask { ask: Ask::Lease { key, worker, ttl, detached }, .. } => {
+                Command::Lease { key, worker, ttl, detached }
+            }
+            Request::Ask { ask, terms } => {
+                if let Some(session) = session {
+                    let _ = engine.ask(now, session, at as u64, terms, &ask);
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        match (&command, engine.apply(now, session, command.clone())) {
+            (Command::Set { key, value, ttl, condition }, Ok(_)) if *condition == Condition::default() => {
+                match (ttl, value.json) {
+                    (Some(ttl), _) if *ttl > 0.0 => values.remove(&**key),
+                    (_, None) => values.remove(&**key),
+                    (_, Some(json)) => values.insert(key.to_string(), json.to_owned()),
                 };
             }
-            (Request::Set { key, .. } | Request::Del { key }, Ok(_)) => drop(values.remove(&**key)),
-            (Request::Get { key }, outcome) => {
+            (Command::Set { key, .. } | Command::Del { key } | Command::Incr { key, .. }, _) => {
+                drop(values.remove(&**key));
+            }
+            // It writes a key that it does not name.
+            (Command::Fulfil { .. }, _) => values.clear(),
+            (Command::Get { key }, outcome) => {
                 if let Some(value) = values.get(&**key) {
                     assert!(matches!(outcome, Ok(Reply::Value(found)) if found.json == Some(value)), "{key}");
                 }
             }
-            (Request::Lease { key, worker, .. }, Ok(Reply::Leased(granted))) => {
+            (Command::Lease { key, worker, .. }, Ok(Reply::Leased(granted))) => {
                 assert!(granted.number >= 1);
                 // The same token only for the same lease, renewed.
-                let new = tokens.insert((granted.token, key.to_string(), worker.to_string(), granted.number));
+                tokens.insert((granted.token, key.to_string(), worker.to_string(), granted.number));
                 let others = tokens.iter().filter(|(token, ..)| *token == granted.token).count();
                 assert_eq!(others, 1);
-                assert!(!new || tokens.iter().all(|(token, ..)| *token <= granted.token));
             }
             _ => {}
         }
+        drop(engine.take_effects());
         assert!(engine.items() <= 8 && values.len() <= engine.items());
         assert!(engine.sessions() == sessions.len());
     }
@@ -181,5 +194,5 @@ pub fn engine(input: &[u8]) {
         engine.close(now, session, false);
     }
     engine.tick(u64::MAX);
-    assert_eq!(engine.sessions(), 0);
+    assert_eq!((engine.sessions(), engine.waits(), engine.holds()), (0, 0, 0));
 }

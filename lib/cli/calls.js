@@ -3,17 +3,19 @@
 
 /** The commands that are one request to a broker that runs. */
 
+const { addClientOptions, withClient } = require('./client.js')
 const { ExitCode, printResult } = require('./output.js')
-const { UsageError, secret, wholeNumber } = require('./values.js')
+const { UsageError, number, wholeNumber } = require('./values.js')
 
 /**
  * @typedef {import('../..').Client} Client
- * @typedef {{ json?: boolean, pipe?: string, secret?: string, timeout?: number, ttl?: number }} Options
+ * @typedef {import('./client.js').ClientOptions & { ttl?: number, wait?: number }} Options
  *
  * @typedef {object} Call
  * @property {string} about
  * @property {Array<[string, string]>} [words] the arguments, each with its description
  * @property {string} [ttl] the description of its `--ttl`
+ * @property {string} [wait] the description of its `--wait`
  * @property {string} [more] what its help says besides
  * @property {(client: Client, words: string[], options: Options) => Promise<unknown>} run
  * @property {(result: any) => boolean} [holds] whether a result means exit code 0. By default all but false does.
@@ -71,6 +73,45 @@ Examples:
     ],
     run: (client, [workerId, key]) => client.release(workerId, key)
   },
+  incr: {
+    about: 'add to a number, which begins at 0, and print it',
+    words: [
+      ['<key>', 'the number'],
+      ['[by]', 'how much (default: 1)']
+    ],
+    ttl: 'how long it lives from when it comes to be, in milliseconds (default: as long as the broker)',
+    run: (client, [key, by], { ttl }) => client.incr(key, by === undefined ? 1 : number(by), { ttl })
+  },
+  append: {
+    about: 'append to a list, and print how long it is then',
+    words: [
+      ['<list>', 'the list'],
+      ['<value...>', 'strings, or with --json any JSON; "-" reads one from standard input, without the newline at its end']
+    ],
+    more: `
+Example:
+  $ ephemeral-broker append timings '{"test":"logs in","ms":120}' --json`,
+    run: async (client, [list, ...words], options) => {
+      const items = []
+      for (const word of words) items.push(await readValue(word, options))
+      return client.append(list, ...items)
+    }
+  },
+  collect: {
+    about: 'print what was appended to a list',
+    words: [['<list>', 'the list']],
+    run: (client, [list]) => client.collect(list)
+  },
+  'wait-for': {
+    about: 'print the value of a key as soon as it has one',
+    words: [['<key>', 'the key']],
+    wait: 'how long to wait for it, in milliseconds (default: 60000)',
+    more: `
+Example:
+  $ ephemeral-broker wait-for server-url --wait 10000`,
+    run: (client, [key], { wait }) => client.waitFor(key, { wait }),
+    holds: () => true
+  },
   ping: { about: 'print the round trip to the broker, in ms', run: client => client.ping() },
   stats: { about: 'print how much the broker holds', run: client => client.stats() },
   health: {
@@ -86,52 +127,21 @@ Examples:
  * @param {import('./output.js').Context} context
  */
 function addCalls(program, context) {
-  addCommonOptions(program)
   for (const [name, call] of Object.entries(CALLS)) {
     const command = program.command(name).description(call.about)
     for (const [word, about] of call.words ?? []) command.argument(word, about)
     if (call.ttl) command.option('--ttl <ms>', call.ttl, wholeNumber(1, 'milliseconds'))
-    addCommonOptions(command)
+    if (call.wait) command.option('--wait <ms>', call.wait, wholeNumber(0, 'milliseconds', 'not at all'))
+    addClientOptions(command)
     if (call.more) command.addHelpText('after', call.more)
     command.action(async () => {
       const options = { ...program.opts(), ...command.opts() }
       context.json = Boolean(options.json)
-      const result = await request(client => call.run(client, command.args, options), options)
+      const result = await withClient(options, client => call.run(client, command.args, options))
       printResult(result, context)
       const holds = call.holds ? call.holds(result) : result !== false
       process.exitCode = holds ? ExitCode.OK : ExitCode.FALSE
     })
-  }
-}
-
-/**
- * They may stand before the command and after it.
- * @param {import('commander').Command} command
- */
-function addCommonOptions(command) {
-  command
-    .option('--pipe <path>', 'the broker (default: the environment variable EPHEMERAL_PIPE)')
-    .option(
-      '--secret <value>',
-      "the broker's secret; others on this machine can read it here, so prefer the environment variable EPHEMERAL_SECRET",
-      secret
-    )
-    .option('--timeout <ms>', 'how long to wait for the broker in all, in milliseconds (default: 5000)', wholeNumber(1, 'milliseconds'))
-    .option('--json', 'print JSON, errors too; "set" then reads its value as JSON')
-}
-
-/**
- * @template T
- * @param {(client: Client) => Promise<T>} run
- * @param {Options} options
- */
-async function request(run, { pipe, secret, timeout }) {
-  const { Client } = require('../..')
-  const client = new Client(pipe, { secret, timeout, name: `command line, pid ${process.pid}` })
-  try {
-    return await run(client)
-  } finally {
-    await client.close()
   }
 }
 

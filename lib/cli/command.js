@@ -2,7 +2,7 @@
 'use strict'
 
 /**
- * Runs the command of `start -- command`, so that its end is the end of everything that it started.
+ * Runs the command of `start -- command` and `lock name -- command`, so that its end is the end of everything that it started.
  *
  * Where standard input is no terminal (CI, scripts), the command leads a process group of its own: a signal reaches all of it, and what is
  * left in it when the command has ended is ended too.
@@ -31,33 +31,43 @@ const TOGETHER = 300
 const LONGEST = 2 ** 31 - 1
 
 /**
- * Starts the broker, runs the command, and stops the broker.
- * @param {import('../..').Broker} broker
+ * What a command runs within, a {@link import('../..').Broker} for one: it is there before the command starts and until it has ended.
+ * @typedef {object} Frame
+ * @property {(asked: AbortSignal) => Promise<unknown>} start may give up with the code `aborted` when it is asked to
+ * @property {(command: string, args: string[], options: import('node:child_process').SpawnOptions) => import('node:child_process').ChildProcess} spawn
+ * @property {() => Promise<unknown>} stop
+ */
+
+/**
+ * Starts what the command needs, runs the command, and stops it.
+ * @param {Frame} frame
  * @param {string[]} words the command and its arguments
  * @param {number} grace ms
  * @returns {Promise<number>} the exit code
  */
-async function runCommand(broker, words, grace) {
+async function runCommand(frame, words, grace) {
   // Before anything is there that a signal would leave behind.
   const signals = catchSignals(grace)
   try {
-    await broker.start()
+    await frame.start(signals.asked).catch(error => {
+      if (!signals.asked.aborted || error?.code !== 'aborted') throw error
+    })
     const early = signals.first()
-    return early ? ExitCode.SIGNAL + constants.signals[early] : await runWith(broker, words, grace, signals)
+    return early ? ExitCode.SIGNAL + constants.signals[early] : await runWith(frame, words, grace, signals)
   } finally {
-    await broker.stop()
+    await frame.stop()
     signals.off()
   }
 }
 
 /**
- * @param {import('../..').Broker} broker
+ * @param {Frame} frame
  * @param {string[]} words
  * @param {number} grace ms
  * @param {ReturnType<typeof catchSignals>} signals
  * @returns {Promise<number>} the exit code
  */
-async function runWith(broker, words, grace, signals) {
+async function runWith(frame, words, grace, signals) {
   const windows = process.platform === 'win32'
   const terminal = windows || Boolean(process.stdin.isTTY)
   const { command, args, options } = windows ? forWindows(words) : { command: words[0], args: words.slice(1), options: {} }
@@ -65,7 +75,7 @@ async function runWith(broker, words, grace, signals) {
   /** @type {import('node:child_process').ChildProcess} */
   let child
   try {
-    child = broker.spawn(command, args, { ...options, detached: !terminal })
+    child = frame.spawn(command, args, { ...options, detached: !terminal })
     await once(child, 'spawn')
   } catch (error) {
     throw cannotStart(words[0], /** @type {NodeJS.ErrnoException} */ (error))
@@ -96,6 +106,7 @@ function catchSignals(grace) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
   /** @type {Set<NodeJS.Signals>} */
   const got = new Set()
+  const asked = new AbortController()
   let firstAt = 0
   /** @type {NodeJS.Timeout | undefined} */
   let timer
@@ -110,6 +121,7 @@ function catchSignals(grace) {
     if (performance.now() - firstAt > TOGETHER) return send?.('SIGKILL')
     if (got.has(signal)) return
     got.add(signal)
+    asked.abort()
     send?.(signal)
     // SIGINT asks a runner to finish what it is at, which takes as long as it takes; only the others have a limit.
     if (signal !== 'SIGINT') timer ??= setTimeout(() => send?.('SIGKILL'), Math.min(grace, LONGEST))
@@ -117,6 +129,8 @@ function catchSignals(grace) {
   for (const signal of signals) process.on(signal, handle)
 
   return {
+    /** Aborted by the first that came. */
+    asked: asked.signal,
     /** @returns {NodeJS.Signals | undefined} the first that came */
     first: () => got.values().next().value,
     /**

@@ -2,15 +2,19 @@
 'use strict'
 
 /**
- * The command line: `ephemeral-broker start` hosts a broker (start.js), the other commands are one request each (calls.js).
+ * The command line: `ephemeral-broker start` hosts a broker (start.js), `status` shows what goes on in one (status.js), `lock` runs a command that
+ * holds a lock (lock.js), the other commands are one request each (calls.js).
  * Nothing here loads the native addon before a command needs it: `--help` works wherever Node does.
  */
 
 const { Command, CommanderError } = require('commander')
 const { version } = require('../../package.json')
 const { addCalls } = require('./calls.js')
+const { addClientOptions } = require('./client.js')
+const { addLock } = require('./lock.js')
 const { ExitCode, exitCodeOf, guardStreams, printError } = require('./output.js')
 const { addStart } = require('./start.js')
+const { addStatus } = require('./status.js')
 
 const MORE = `
 Examples:
@@ -25,12 +29,16 @@ Examples:
     $ ephemeral-broker get token
     $ ephemeral-broker lease accounts worker-1
 
+  Run something while nobody else does, and see who waits for it:
+    $ ephemeral-broker lock migrations -- npm run migrate
+    $ ephemeral-broker status --watch
+
 Exit codes:
   0  done, or true
   1  false: no such key, nothing to release, not healthy
   2  the command line is wrong
   3  it could not be done: no broker there, wrong secret, broker full, …
-  "start" has more: see "ephemeral-broker start --help".`
+  "start" and "lock" have more: see their --help.`
 
 /**
  * @param {string[]} argv as process.argv
@@ -59,7 +67,10 @@ function makeProgram(context) {
     .exitOverride()
     .configureOutput({ outputError: text => printError('usage', text.replace(/^error: /, '').trim(), context) })
   if (!context.json) program.showHelpAfterError('(--help tells more)')
+  addClientOptions(program)
   addStart(program, context)
+  addStatus(program, context)
+  addLock(program, context)
   addCalls(program, context)
   return program
 }

@@ -29,9 +29,19 @@ function secret(word) {
   return word
 }
 
+/**
+ * Any number, below 0 and with fractions too.
+ * @param {string} word
+ */
+function number(word) {
+  const value = Number(word)
+  if (word.trim() === '' || !Number.isFinite(value)) throw new UsageError(`"${word}" is not a number`)
+  return value
+}
+
 /** What is wrong with the command line, found out after it was parsed. */
 class UsageError extends Error {
   code = 'usage'
 }
 
-module.exports = { UsageError, secret, wholeNumber }
+module.exports = { UsageError, number, secret, wholeNumber }

@@ -19,6 +19,10 @@ pub struct Config {
     pub sweep_after: Micros,
     /// The lowest number that a lease gives.
     pub lease_start: u64,
+    /// After how long a wait is told of; `None`: never.
+    pub slow_wait: Option<Micros>,
+    /// Where the policy `random` begins.
+    pub seed: u64,
 }
 
 impl Default for Config {
@@ -32,6 +36,8 @@ impl Default for Config {
             max_value_size: 256 * 1024,
             sweep_after: 30_000_000,
             lease_start: 1,
+            slow_wait: None,
+            seed: 0,
         }
     }
 }

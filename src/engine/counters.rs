@@ -13,11 +13,40 @@ pub enum Action {
     Stats,
     Health,
     Metrics,
+    Incr,
+    Append,
+    Collect,
+    DefinePool,
+    AddToPool,
+    ListPool,
+    Acquire,
+    Renew,
+    Discard,
+    Lock,
+    Semaphore,
+    Reserve,
+    Unreserve,
+    Once,
+    Fulfil,
+    Fail,
+    WaitFor,
+    Watch,
+    Push,
+    Take,
+    Ack,
+    Nack,
+    Done,
+    Limit,
+    Throttle,
+    Barrier,
+    Describe,
+    Inspect,
+    Cancel,
 }
 
 impl Action {
     /// Every action, in the order of its number.
-    pub const ALL: [(Action, &'static str); 11] = [
+    pub const ALL: [(Action, &'static str); 40] = [
         (Action::Get, "get"),
         (Action::Set, "set"),
         (Action::Del, "del"),
@@ -29,6 +58,35 @@ impl Action {
         (Action::Stats, "stats"),
         (Action::Health, "health"),
         (Action::Metrics, "metrics"),
+        (Action::Incr, "incr"),
+        (Action::Append, "append"),
+        (Action::Collect, "collect"),
+        (Action::DefinePool, "definePool"),
+        (Action::AddToPool, "addToPool"),
+        (Action::ListPool, "listPool"),
+        (Action::Acquire, "acquire"),
+        (Action::Renew, "renew"),
+        (Action::Discard, "discard"),
+        (Action::Lock, "lock"),
+        (Action::Semaphore, "semaphore"),
+        (Action::Reserve, "reserve"),
+        (Action::Unreserve, "unreserve"),
+        (Action::Once, "once"),
+        (Action::Fulfil, "fulfil"),
+        (Action::Fail, "fail"),
+        (Action::WaitFor, "waitFor"),
+        (Action::Watch, "watch"),
+        (Action::Push, "push"),
+        (Action::Take, "take"),
+        (Action::Ack, "ack"),
+        (Action::Nack, "nack"),
+        (Action::Done, "done"),
+        (Action::Limit, "limit"),
+        (Action::Throttle, "throttle"),
+        (Action::Barrier, "barrier"),
+        (Action::Describe, "describe"),
+        (Action::Inspect, "inspect"),
+        (Action::Cancel, "cancel"),
     ];
 }
 
@@ -42,7 +100,7 @@ pub struct Tally {
 }
 
 /// Counts since the broker began.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct Counters {
     actions: [Tally; Action::ALL.len()],
     /// Values whose time was over.
@@ -55,6 +113,19 @@ pub struct Counters {
     pub compression_bytes: (u64, u64),
     /// Values that came as they are.
     pub uncompressed: u64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            actions: [Tally::default(); Action::ALL.len()],
+            expired_items: 0,
+            expired_leases: 0,
+            compressed: 0,
+            compression_bytes: (0, 0),
+            uncompressed: 0,
+        }
+    }
 }
 
 impl Counters {

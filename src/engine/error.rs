@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 /// Why a command was refused. The text begins with a stable code.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[allow(missing_docs)] // the texts say what each is
@@ -23,6 +25,45 @@ pub enum Error {
          lease again for another number"
     )]
     LeaseLost { key: String, worker: String, number: u64 },
+    #[error("not_found: there is no pool \"{pool}\"; define it with the broker's option pools, or with definePool")]
+    NoPool { pool: String },
+    #[error("not_found: there is no limit \"{name}\"; define it with limit")]
+    NoLimit { name: String },
+    #[error("mismatch: {what}")]
+    Mismatch { what: String },
+    #[error(
+        "no_match: {} of the {in_service} values in service in the pool \"{pool}\" match {pattern}, {wanted} asked for",
+        if *fitting == 0 { "none".into() } else { fitting.to_string() }
+    )]
+    NoMatch { pool: String, pattern: String, wanted: usize, fitting: usize, in_service: usize },
+    #[error("pool_exhausted: {text}")]
+    PoolExhausted { text: String },
+    #[error("invalid_request: {what}")]
+    Invalid { what: String },
+    #[error("session_required: this needs a session; begin the connection with hello")]
+    SessionRequired,
+    #[error("timeout: {text}")]
+    Timeout { text: String },
+    #[error("rate_limited: the limit \"{name}\" lets nothing more through for about {left_ms} ms")]
+    RateLimited { name: String, left_ms: u64 },
+    #[error("deadlock: {text}")]
+    Deadlock { text: String },
+    #[error("once_failed: whoever was to make \"{key}\" failed")]
+    OnceFailed { key: String, reason: Rc<str> },
+    #[error("barrier_broken: \"{name}\" broke: {why}")]
+    BarrierBroken { name: String, why: String },
+    #[error("not_held: nothing is held under the token {token}: it was released or lost, or is another session's")]
+    NotHeld { token: u64 },
+    #[error("invalid_value: the value under \"{key}\" is {found}")]
+    NotANumber { key: String, found: String },
+    #[error("max_waits: {limit} requests wait, no more are allowed")]
+    MaxWaits { limit: usize },
+    #[error("max_items: there are {limit} {what}, no more are allowed")]
+    Full { what: &'static str, limit: usize },
+    #[error("too_large: lists and queues may have {limit} bytes in all; {what} was not added to")]
+    TooMuchKept { what: String, limit: usize },
+    #[error("draining: the broker is about to stop and nobody waits any more")]
+    Draining,
 }
 
 impl Error {
@@ -37,6 +78,31 @@ impl Error {
             Error::MaxItems { .. } => "max_items",
             Error::MaxLeases { .. } => "max_leases",
             Error::NotOwner { .. } => "not_owner",
+            Error::NoPool { .. } | Error::NoLimit { .. } => "not_found",
+            Error::Mismatch { .. } => "mismatch",
+            Error::NoMatch { .. } => "no_match",
+            Error::PoolExhausted { .. } => "pool_exhausted",
+            Error::Invalid { .. } => "invalid_request",
+            Error::SessionRequired => "session_required",
+            Error::Timeout { .. } => "timeout",
+            Error::RateLimited { .. } => "rate_limited",
+            Error::Deadlock { .. } => "deadlock",
+            Error::OnceFailed { .. } => "once_failed",
+            Error::BarrierBroken { .. } => "barrier_broken",
+            Error::NotHeld { .. } => "not_held",
+            Error::NotANumber { .. } => "invalid_value",
+            Error::MaxWaits { .. } => "max_waits",
+            Error::Full { .. } => "max_items",
+            Error::TooMuchKept { .. } => "too_large",
+            Error::Draining => "draining",
+        }
+    }
+
+    /// For programs: JSON of what went wrong, where somebody said.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Error::OnceFailed { reason, .. } => Some(reason),
+            _ => None,
         }
     }
 }

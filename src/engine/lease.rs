@@ -4,7 +4,7 @@ use super::config::Config;
 use super::deadlines::Deadlines;
 use super::error::Error;
 use super::event::LeaseRef;
-use super::session::{HolderId, Sessions};
+use super::session::{HolderId, SessionId, Sessions};
 use super::store::checked_ttl;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
@@ -14,6 +14,9 @@ use std::rc::Rc;
 const MAX_LEASES: usize = 100_000;
 /// The most lost leases of which their workers have not been told yet.
 const MAX_LOST: usize = 100_000;
+
+/// The most keys of which it is remembered how many were held.
+const MAX_PEAKS: usize = 1000;
 
 /// Numbers that workers hold, for each key the lowest that is free.
 #[derive(Debug)]
@@ -28,9 +31,12 @@ pub(super) struct Leases {
     holders: HashMap<HolderId, BTreeSet<u32>>,
     /// The workers that lost a lease of each holder, to forget that when it goes.
     losers: HashMap<HolderId, BTreeSet<Rc<str>>>,
+    /// Numbers of defined pools that were given back, for those to take.
+    freed: Vec<(Rc<str>, u64)>,
+    /// The most that were held of each key at a time.
+    peaks: HashMap<Rc<str>, u64>,
     held: usize,
     lost: usize,
-    last_token: u64,
 }
 
 #[derive(Debug)]
@@ -42,6 +48,12 @@ struct Lease {
     ttl: Option<Micros>,
     /// `None`: detached.
     holder: Option<HolderId>,
+    /// Whether the number is of a defined pool, which keeps account of it.
+    bounded: bool,
+    /// The session that took it, and when.
+    session: Option<SessionId>,
+    since: Micros,
+    test: Option<Rc<str>>,
 }
 
 /// The numbers of one key.
@@ -76,6 +88,20 @@ pub(super) struct Request<'a> {
     pub(super) ttl: Option<f64>,
     pub(super) detached: bool,
     pub(super) holder: Option<HolderId>,
+    pub(super) session: Option<SessionId>,
+}
+
+/// A lease as reports have it.
+#[derive(Debug)]
+pub(super) struct Taken<'a> {
+    pub(super) slot: u32,
+    pub(super) key: &'a str,
+    pub(super) worker: &'a str,
+    pub(super) number: u64,
+    pub(super) token: u64,
+    pub(super) session: Option<SessionId>,
+    pub(super) since: Micros,
+    pub(super) test: Option<&'a Rc<str>>,
 }
 
 /// A lease whose time is over.
@@ -122,9 +148,10 @@ impl Leases {
             workers: HashMap::new(),
             holders: HashMap::new(),
             losers: HashMap::new(),
+            freed: Vec::new(),
+            peaks: HashMap::new(),
             held: 0,
             lost: 0,
-            last_token: 0,
         }
     }
 
@@ -141,14 +168,88 @@ impl Leases {
         &mut self,
         now: Micros,
         config: &Config,
-        request: Request<'_>,
+        request: &Request<'_>,
         sessions: &Sessions,
+        token: u64,
     ) -> Result<Granted, Error> {
         let ttl = checked_ttl(request.ttl)?;
         match self.held_by(request.worker, request.key) {
-            Some(slot) => self.renew(now, config, slot, ttl, &request, sessions),
-            None => self.take(now, config, ttl, &request),
+            Some(slot) => self.renew(now, config, slot, ttl, request, sessions),
+            None => self.take(now, config, ttl, request, sessions, token),
         }
+    }
+
+    /// Whether the worker has a lease on the key.
+    pub(super) fn is_held(&self, worker: &str, key: &str) -> bool {
+        self.held_by(worker, key).is_some()
+    }
+
+    /// Whether the worker is to be told of a lease on the key that ran out.
+    pub(super) fn has_lost(&self, worker: &str, key: &str) -> bool {
+        self.workers.get(worker).is_some_and(|known| known.lost.iter().any(|lost| *lost.key == *key))
+    }
+
+    /// Takes a number of a defined pool.
+    pub(super) fn take_place(
+        &mut self,
+        now: Micros,
+        config: &Config,
+        request: &Request<'_>,
+        sessions: &Sessions,
+        (number, token): (u64, u64),
+    ) -> Result<(u32, Granted), Error> {
+        let ttl = checked_ttl(request.ttl)?;
+        if self.held >= MAX_LEASES {
+            return Err(Error::MaxLeases { key: request.key.into(), limit: MAX_LEASES });
+        }
+        let key = self.intern_key(request.key);
+        Ok(self.give(now, config, ttl, request, sessions, (key, number, token, true)))
+    }
+
+    /// From now on the key's numbers are those of a defined pool: which are held, and by which leases.
+    pub(super) fn bind(&mut self, key: &str) -> Vec<(u64, u32)> {
+        self.pools.remove(key);
+        self.peaks.remove(key);
+        let of_key = self.slots.iter_mut().enumerate();
+        of_key
+            .filter_map(|(slot, lease)| {
+                let lease = lease.as_mut().filter(|lease| *lease.key == *key)?;
+                lease.bounded = true;
+                Some((lease.number, slot as u32))
+            })
+            .collect()
+    }
+
+    /// Numbers of defined pools that were given back since the last call.
+    pub(super) fn take_freed(&mut self) -> Vec<(Rc<str>, u64)> {
+        std::mem::take(&mut self.freed)
+    }
+
+    pub(super) fn taken(&self, slot: u32) -> Option<Taken<'_>> {
+        let lease = self.slots.get(slot as usize)?.as_ref()?;
+        Some(Taken {
+            slot,
+            key: &lease.key,
+            worker: &lease.worker,
+            number: lease.number + self.start,
+            token: lease.token,
+            session: lease.session,
+            since: lease.since,
+            test: lease.test.as_ref(),
+        })
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Taken<'_>> {
+        (0..self.slots.len()).filter_map(|slot| self.taken(slot as u32))
+    }
+
+    pub(super) fn of_holder(&self, holder: HolderId) -> impl Iterator<Item = Taken<'_>> {
+        self.holders.get(&holder).into_iter().flatten().filter_map(|&slot| self.taken(slot))
+    }
+
+    /// The most that were held at a time of each key that is no defined pool.
+    pub(super) fn peaks(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.peaks.iter().map(|(key, &peak)| (&**key, peak))
     }
 
     /// Gives back what a worker holds: all of it, or its lease on `key`. `false`: there was nothing.
@@ -175,6 +276,12 @@ impl Leases {
         }
         self.forget_if_idle(worker);
         Ok(!slots.is_empty())
+    }
+
+    /// Gives back the lease of a holder that has this token; whether there was one.
+    pub(super) fn release_token(&mut self, holder: HolderId, token: u64) -> bool {
+        let slot = self.of_holder(holder).find(|lease| lease.token == token).map(|lease| lease.slot);
+        slot.map(|slot| self.remove(slot)).is_some()
     }
 
     /// Gives back everything that a holder holds, because it is gone.
@@ -209,6 +316,8 @@ impl Leases {
         config: &Config,
         ttl: Option<Micros>,
         request: &Request<'_>,
+        sessions: &Sessions,
+        token: u64,
     ) -> Result<Granted, Error> {
         if self.held >= MAX_LEASES {
             return Err(Error::MaxLeases { key: request.key.into(), limit: MAX_LEASES });
@@ -218,15 +327,39 @@ impl Leases {
         let pool = self.pools.entry(key.clone()).or_default();
         let number = match lost {
             Some(number) if pool.take(number) => number,
-            Some(number) => return Err(self.lost_error(request, number)),
+            Some(number) => return Err(self.lost_error(request.worker, request.key, number)),
             None => pool.take_lowest(),
         };
+        let held = pool.end - pool.gaps.len() as u64;
+        self.note_peak(&key, held);
+        Ok(self.give(now, config, ttl, request, sessions, (key, number, token, false)).1)
+    }
+
+    fn give(
+        &mut self,
+        now: Micros,
+        config: &Config,
+        ttl: Option<Micros>,
+        request: &Request<'_>,
+        sessions: &Sessions,
+        (key, number, token, bounded): (Rc<str>, u64, u64, bool),
+    ) -> (u32, Granted) {
         let holder = request.holder.filter(|_| !request.detached);
         let ttl = ttl.or(if holder.is_some() { config.lease_ttl } else { config.default_ttl });
-        self.last_token += 1;
         let worker = self.intern_worker(request.worker);
-        let slot = self.insert(Lease { key, worker, number, token: self.last_token, ttl, holder });
-        Ok(self.grant(now, slot))
+        let session = request.session;
+        let test = session.and_then(|session| sessions.get(session)).and_then(|session| session.test.clone());
+        let lease = Lease { key, worker, number, token, ttl, holder, bounded, session, since: now, test };
+        let slot = self.insert(lease);
+        (slot, self.grant(now, slot))
+    }
+
+    fn note_peak(&mut self, key: &Rc<str>, held: u64) {
+        if let Some(peak) = self.peaks.get_mut(key) {
+            *peak = held.max(*peak);
+        } else if self.peaks.len() < MAX_PEAKS {
+            self.peaks.insert(key.clone(), held);
+        }
     }
 
     fn renew(
@@ -267,7 +400,7 @@ impl Leases {
     fn grant(&mut self, now: Micros, slot: u32) -> Granted {
         let start = self.start;
         let lease = self.get_mut(slot);
-        let granted = Granted { number: lease.number + start, token: lease.token, expires_in: lease.ttl };
+        let granted = Granted { number: lease.number + start, token: lease.token, expires_in: lease.ttl, waited: 0 };
         self.deadlines.set(slot, granted.expires_in.map(|ttl| now.saturating_add(ttl)));
         granted
     }
@@ -300,7 +433,9 @@ impl Leases {
         if let Some(holder) = lease.holder {
             self.disown(holder, slot);
         }
-        if let Some(pool) = self.pools.get_mut(&lease.key) {
+        if lease.bounded {
+            self.freed.push((lease.key.clone(), lease.number));
+        } else if let Some(pool) = self.pools.get_mut(&lease.key) {
             pool.give_back(lease.number);
             if pool.end == 0 {
                 self.pools.remove(&lease.key);
@@ -331,7 +466,7 @@ impl Leases {
         self.workers.entry(lease.worker).or_default().lost.push(lost);
     }
 
-    fn take_loss(&mut self, worker: &str, key: &str) -> Option<u64> {
+    pub(super) fn take_loss(&mut self, worker: &str, key: &str) -> Option<u64> {
         let number = self.workers.get(worker)?.lost.iter().find(|lost| *lost.key == *key)?.number;
         self.forget_losses(worker, |lost| *lost.key == *key);
         Some(number)
@@ -355,9 +490,9 @@ impl Leases {
         *lost = kept;
     }
 
-    fn lost_error(&mut self, request: &Request<'_>, number: u64) -> Error {
-        self.forget_if_idle(request.worker);
-        Error::LeaseLost { key: request.key.into(), worker: request.worker.into(), number: number + self.start }
+    pub(super) fn lost_error(&mut self, worker: &str, key: &str, number: u64) -> Error {
+        self.forget_if_idle(worker);
+        Error::LeaseLost { key: key.into(), worker: worker.into(), number: number + self.start }
     }
 
     fn check_owner(&self, slot: u32, by: Option<HolderId>, sessions: &Sessions) -> Result<(), Error> {

@@ -1,4 +1,6 @@
+use super::Micros;
 use hashbrown::HashMap;
+use std::rc::Rc;
 
 /// Names an open session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,10 +32,13 @@ pub(super) struct Sessions {
 }
 
 #[derive(Debug)]
-struct Session {
-    name: String,
-    pid: Option<u32>,
+pub(super) struct Session {
+    pub(super) name: Rc<str>,
+    pub(super) pid: Option<u32>,
     holder: HolderId,
+    /// What it does now: a test's title.
+    pub(super) test: Option<Rc<str>>,
+    pub(super) since: Micros,
 }
 
 #[derive(Debug)]
@@ -59,7 +64,7 @@ impl Sessions {
         self.sessions.len()
     }
 
-    pub(super) fn open(&mut self, hello: Hello) -> SessionId {
+    pub(super) fn open(&mut self, now: Micros, hello: Hello) -> SessionId {
         let Hello { name, pid, process, thread } = hello;
         let holder = *self.by_thread.entry((process.clone(), thread)).or_insert_with(|| {
             self.last_id += 1;
@@ -69,23 +74,46 @@ impl Sessions {
         known.or_insert_with(|| Holder { process, thread, sessions: 0, name: name.clone(), pid }).sessions += 1;
         self.last_id += 1;
         let id = SessionId(self.last_id);
-        self.sessions.insert(id, Session { name, pid, holder });
+        self.sessions.insert(id, Session { name: name.into(), pid, holder, test: None, since: now });
         id
     }
 
     pub(super) fn close(&mut self, id: SessionId) -> Option<Closed> {
-        let Session { name, pid, holder } = self.sessions.remove(&id)?;
+        let Session { name, pid, holder, .. } = self.sessions.remove(&id)?;
         let remaining = self.holders.get_mut(&holder)?;
         remaining.sessions -= 1;
         let last = remaining.sessions == 0;
         if last && let Some(gone) = self.holders.remove(&holder) {
             self.by_thread.remove(&(gone.process, gone.thread));
         }
-        Some(Closed { name, pid, last_of_holder: last.then_some(holder) })
+        Some(Closed { name: name.to_string(), pid, last_of_holder: last.then_some(holder) })
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    pub(super) fn describe_test(&mut self, id: SessionId, text: Option<&str>) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.test = text.map(Rc::from);
+        }
+    }
+
+    /// In the order in which they were opened.
+    pub(super) fn sorted(&self) -> Vec<(SessionId, &Session)> {
+        let mut all: Vec<_> = self.sessions.iter().map(|(&id, session)| (id, session)).collect();
+        all.sort_by_key(|&(id, _)| id);
+        all
     }
 
     pub(super) fn holder(&self, id: SessionId) -> Option<HolderId> {
         self.sessions.get(&id).map(|session| session.holder)
+    }
+
+    /// Whether its thread has no other session.
+    pub(super) fn is_last(&self, id: SessionId) -> bool {
+        let holder = self.holder(id).and_then(|holder| self.holders.get(&holder));
+        holder.is_some_and(|holder| holder.sessions == 1)
     }
 
     /// Whether both are threads of one process.

@@ -13,7 +13,7 @@ const NOT_JSON: &str = "";
 
 /// The values: a hash table of slots, and their deadlines.
 ///
-/// A million small values are the aim: a slot has 32 bytes, and key and value share one allocation.
+/// A million small values are the aim: a slot has 40 bytes, and key and value share one allocation.
 #[derive(Debug)]
 pub(super) struct Store {
     index: HashTable<u32>,
@@ -25,6 +25,27 @@ pub(super) struct Store {
     sweep_after: Micros,
     live: usize,
     bytes: usize,
+    last_version: u64,
+}
+
+/// A value to be kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Put<'a> {
+    pub(super) value: Value<'a>,
+    pub(super) ttl: Option<f64>,
+    /// The version that it must still have; 0: there must be none.
+    pub(super) if_version: Option<u64>,
+    /// Its time goes on as it runs, if no TTL is given.
+    pub(super) keep_ttl: bool,
+    /// Whether it needs a TTL where all do.
+    pub(super) required: bool,
+}
+
+/// What came of a [`Put`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) set: bool,
+    pub(super) version: u64,
 }
 
 /// An entry of [`Engine::list`](super::Engine::list).
@@ -44,13 +65,15 @@ struct Entry {
     text: Box<str>,
     /// What it was set with, for sliding expiry; 0: for ever.
     ttl: Micros,
+    /// Higher for each later write of any key.
+    version: u64,
     key_len: u16,
     compressed: bool,
     expired: bool,
 }
 
 impl Entry {
-    fn new(key: &str, value: Value<'_>, ttl: Option<Micros>) -> Self {
+    fn new(key: &str, value: Value<'_>, ttl: Option<Micros>, version: u64) -> Self {
         let json = value.json.unwrap_or(NOT_JSON);
         let mut text = String::with_capacity(key.len() + json.len());
         text.push_str(key);
@@ -58,6 +81,7 @@ impl Entry {
         Self {
             text: text.into_boxed_str(),
             ttl: ttl.unwrap_or(0),
+            version,
             key_len: key.len() as u16,
             compressed: value.compressed,
             expired: false,
@@ -90,6 +114,7 @@ impl Store {
             sweep_after,
             live: 0,
             bytes: 0,
+            last_version: 0,
         }
     }
 
@@ -128,34 +153,49 @@ impl Store {
         self.find(key).is_some_and(|slot| !self.entry(slot).expired)
     }
 
-    pub(super) fn set(
-        &mut self,
-        now: Micros,
-        config: &Config,
-        key: &str,
-        value: Value<'_>,
-        ttl: Option<f64>,
-    ) -> Result<(), Error> {
-        let ttl = match checked_ttl(ttl)? {
-            Some(ttl) => Some(ttl),
-            None if config.require_ttl => return Err(Error::TtlRequired { key: key.into() }),
-            None => config.default_ttl,
+    /// A live value, its version, and what is left of its time; its TTL is not begun again.
+    pub(super) fn peek(&self, now: Micros, key: &str) -> Option<(Value<'_>, u64, Option<Micros>)> {
+        let slot = self.find(key)?;
+        let entry = Some(self.entry(slot)).filter(|entry| !entry.expired)?;
+        let left = self.deadlines.get(slot).map(|due| due.saturating_sub(now));
+        Some((self.value(slot), entry.version, left))
+    }
+
+    pub(super) fn version(&self, slot: u32) -> u64 {
+        self.entry(slot).version
+    }
+
+    /// Keeps a value, and gives its version: or, where a condition is not met, that of the one that is there.
+    pub(super) fn put(&mut self, now: Micros, config: &Config, key: &str, put: Put<'_>) -> Result<Written, Error> {
+        let given = checked_ttl(put.ttl)?;
+        let found = self.find(key);
+        let live = found.filter(|&slot| !self.entry(slot).expired);
+        let version = live.map_or(0, |slot| self.entry(slot).version);
+        if put.if_version.is_some_and(|wanted| wanted != version) {
+            return Ok(Written { set: false, version });
+        }
+        let keeps = live.filter(|_| put.keep_ttl && given.is_none());
+        let ttl = match (keeps, given) {
+            (Some(slot), _) => Some(self.entry(slot).ttl).filter(|&ttl| ttl > 0),
+            (None, Some(ttl)) => Some(ttl),
+            (None, None) if !put.required => None,
+            (None, None) if config.require_ttl => return Err(Error::TtlRequired { key: key.into() }),
+            (None, None) => config.default_ttl,
         };
-        let size = value.json.map_or(0, str::len);
+        let size = put.value.json.map_or(0, str::len);
         if size > config.max_value_size {
             return Err(Error::ValueTooLarge { key: key.into(), size, limit: config.max_value_size });
         }
-        let found = self.find(key);
-        let adds = found.is_none_or(|slot| self.entry(slot).expired);
-        if adds && config.max_items > 0 && self.live >= config.max_items {
+        if live.is_none() && config.max_items > 0 && self.live >= config.max_items {
             return Err(Error::MaxItems { key: key.into(), limit: config.max_items });
         }
-        let entry = Entry::new(key, value, ttl);
+        self.last_version += 1;
+        let entry = Entry::new(key, put.value, ttl, self.last_version);
         self.bytes += entry.text.len();
-        self.live += usize::from(adds);
+        self.live += usize::from(live.is_none());
         let slot = match found {
             Some(slot) => {
-                if !adds {
+                if live.is_some() {
                     self.bytes -= self.entry(slot).text.len();
                 }
                 self.slots[slot as usize] = Some(entry);
@@ -163,8 +203,10 @@ impl Store {
             }
             None => self.insert(key, entry),
         };
-        self.deadlines.set(slot, ttl.map(|ttl| now.saturating_add(ttl)));
-        Ok(())
+        if keeps.is_none() {
+            self.deadlines.set(slot, ttl.map(|ttl| now.saturating_add(ttl)));
+        }
+        Ok(Written { set: true, version: self.last_version })
     }
 
     /// Whether there was a live value.
@@ -179,8 +221,8 @@ impl Store {
         live
     }
 
-    /// Ends the values whose time is over, and returns how many those were. Their keys are remembered for a while.
-    pub(super) fn expire(&mut self, now: Micros) -> u64 {
+    /// Ends the values whose time is over, and returns how many those were. Their keys are remembered for a while, and told to `on_expired`.
+    pub(super) fn expire(&mut self, now: Micros, mut on_expired: impl FnMut(&str)) -> u64 {
         let mut expired = 0;
         while let Some(slot) = self.deadlines.pop_due(now) {
             if self.entry(slot).expired {
@@ -188,6 +230,7 @@ impl Store {
                 continue;
             }
             expired += 1;
+            on_expired(self.entry(slot).key());
             self.live -= 1;
             self.bytes -= self.entry(slot).text.len();
             if self.sweep_after == 0 || self.index.len() - self.live > MAX_REMEMBERED {
@@ -210,7 +253,7 @@ impl Store {
 
     fn forget_value(&mut self, slot: u32) {
         let key = self.entry(slot).key().to_owned();
-        let mut entry = Entry::new(&key, Value { json: None, compressed: false }, None);
+        let mut entry = Entry::new(&key, Value { json: None, compressed: false }, None, 0);
         entry.expired = true;
         self.slots[slot as usize] = Some(entry);
     }

@@ -17,11 +17,13 @@ fn json(text: &str) -> Value<'_> {
 }
 
 fn set(engine: &mut Engine, now: Micros, key: &str, text: &str, ttl: Option<f64>) -> Result<(), Error> {
-    engine.apply(now, None, Command::Set { key, value: json(text), ttl }).map(|_| ())
+    engine
+        .apply(now, None, Command::Set { key: key.into(), value: json(text), ttl, condition: Condition::default() })
+        .map(|_| ())
 }
 
 fn get(engine: &mut Engine, now: Micros, key: &str) -> Result<String, Error> {
-    match engine.apply(now, None, Command::Get { key })? {
+    match engine.apply(now, None, Command::Get { key: key.into() })? {
         Reply::Value(value) => Ok(value.json.unwrap_or_default().to_owned()),
         other => panic!("{other:?}"),
     }
@@ -35,7 +37,7 @@ fn lease(
     worker: &str,
     ttl: Option<f64>,
 ) -> Result<u64, Error> {
-    match engine.apply(now, by, Command::Lease { key, worker, ttl, detached: false })? {
+    match engine.apply(now, by, Command::Lease { key: key.into(), worker: worker.into(), ttl, detached: false })? {
         Reply::Leased(granted) => Ok(granted.number),
         other => panic!("{other:?}"),
     }
@@ -48,7 +50,7 @@ fn release(
     worker: &str,
     key: Option<&str>,
 ) -> Result<bool, Error> {
-    match engine.apply(now, by, Command::Release { worker, key })? {
+    match engine.apply(now, by, Command::Release { worker: worker.into(), key: key.map(Into::into) })? {
         Reply::Released(released) => Ok(released),
         other => panic!("{other:?}"),
     }
@@ -109,7 +111,7 @@ fn near_capacity_is_told_once_each_time() {
     }
     assert_eq!(engine.take_events(), [Event::NearCapacity { items: 9, max_items: 10 }]);
     for key in ["0", "1", "2"] {
-        engine.apply(0, None, Command::Del { key }).unwrap();
+        engine.apply(0, None, Command::Del { key: key.into() }).unwrap();
     }
     for key in ["0", "1"] {
         set(&mut engine, 0, key, "1", None).unwrap();
@@ -154,9 +156,9 @@ fn a_worker_whose_number_is_still_free_gets_it_again() {
 #[test]
 fn leases_end_with_the_last_session_of_their_thread() {
     let mut engine = engine(Config::default());
-    let first = engine.open(hello("p", 0));
-    let second = engine.open(hello("p", 0));
-    let thread = engine.open(hello("p", 1));
+    let first = engine.open(0, hello("p", 0));
+    let second = engine.open(0, hello("p", 0));
+    let thread = engine.open(0, hello("p", 1));
     lease(&mut engine, 0, Some(first), "k", "a", None).unwrap();
     engine.close(0, first, false);
     assert_eq!(engine.leases(), 1);
@@ -172,9 +174,9 @@ fn leases_end_with_the_last_session_of_their_thread() {
 #[test]
 fn only_the_process_that_holds_a_lease_renews_or_releases_it() {
     let mut engine = engine(Config::default());
-    let holder = engine.open(hello("p", 0));
-    let sibling = engine.open(hello("p", 1));
-    let stranger = engine.open(hello("q", 0));
+    let holder = engine.open(0, hello("p", 0));
+    let sibling = engine.open(0, hello("p", 1));
+    let stranger = engine.open(0, hello("q", 0));
     lease(&mut engine, 0, Some(holder), "k", "a", None).unwrap();
     for by in [Some(stranger), None] {
         assert_eq!(lease(&mut engine, 0, by, "k", "a", None).unwrap_err().code(), "not_owner");
@@ -187,8 +189,10 @@ fn only_the_process_that_holds_a_lease_renews_or_releases_it() {
 #[test]
 fn a_detached_lease_outlives_its_session_until_its_ttl() {
     let mut engine = engine(Config { default_ttl: Some(50 * MS), ..Config::default() });
-    let session = engine.open(hello("p", 0));
-    engine.apply(0, Some(session), Command::Lease { key: "k", worker: "a", ttl: None, detached: true }).unwrap();
+    let session = engine.open(0, hello("p", 0));
+    engine
+        .apply(0, Some(session), Command::Lease { key: "k".into(), worker: "a".into(), ttl: None, detached: true })
+        .unwrap();
     lease(&mut engine, 0, Some(session), "k", "b", None).unwrap();
     engine.close(0, session, true);
     assert_eq!((engine.leases(), engine.next_deadline()), (1, Some(50 * MS)));
@@ -200,10 +204,12 @@ fn a_detached_lease_outlives_its_session_until_its_ttl() {
 #[test]
 fn a_lease_renewed_as_detached_gets_a_ttl() {
     let mut engine = engine(Config { default_ttl: Some(50 * MS), ..Config::default() });
-    let session = engine.open(hello("p", 0));
+    let session = engine.open(0, hello("p", 0));
     lease(&mut engine, 0, Some(session), "k", "a", None).unwrap();
     assert_eq!(engine.next_deadline(), None);
-    engine.apply(0, Some(session), Command::Lease { key: "k", worker: "a", ttl: None, detached: true }).unwrap();
+    engine
+        .apply(0, Some(session), Command::Lease { key: "k".into(), worker: "a".into(), ttl: None, detached: true })
+        .unwrap();
     engine.close(0, session, true);
     assert_eq!((engine.leases(), engine.next_deadline()), (1, Some(50 * MS)));
 }
@@ -211,7 +217,7 @@ fn a_lease_renewed_as_detached_gets_a_ttl() {
 #[test]
 fn a_lease_ends_with_the_thread_that_renewed_it_last() {
     let mut engine = engine(Config::default());
-    let [first, second] = [0, 1].map(|thread| engine.open(hello("p", thread)));
+    let [first, second] = [0, 1].map(|thread| engine.open(0, hello("p", thread)));
     lease(&mut engine, 0, Some(first), "k", "a", None).unwrap();
     lease(&mut engine, 0, Some(second), "k", "a", None).unwrap();
     engine.close(0, first, false);
@@ -223,7 +229,7 @@ fn a_lease_ends_with_the_thread_that_renewed_it_last() {
 #[test]
 fn a_refused_release_leaves_untold_losses() {
     let mut engine = engine(Config::default());
-    let [holder, stranger] = ["p", "q"].map(|process| engine.open(hello(process, 0)));
+    let [holder, stranger] = ["p", "q"].map(|process| engine.open(0, hello(process, 0)));
     lease(&mut engine, 0, Some(holder), "k", "a", Some(10.0)).unwrap();
     lease(&mut engine, 0, Some(holder), "other", "a", None).unwrap();
     lease(&mut engine, 20 * MS, Some(stranger), "k", "b", None).unwrap();
@@ -237,8 +243,13 @@ fn fencing_tokens_rise() {
     let mut last = 0;
     for round in 0..10 {
         let worker = format!("w{}", round % 3);
-        let Reply::Leased(granted) =
-            engine.apply(0, None, Command::Lease { key: "k", worker: &worker, ttl: None, detached: false }).unwrap()
+        let Reply::Leased(granted) = engine
+            .apply(
+                0,
+                None,
+                Command::Lease { key: "k".into(), worker: worker.as_str().into(), ttl: None, detached: false },
+            )
+            .unwrap()
         else {
             panic!("not a lease")
         };
@@ -272,7 +283,7 @@ proptest! {
                 }
                 2 => prop_assert_eq!(get(&mut engine, now, &key).ok(), model.get(&key).map(|(text, _)| text.clone())),
                 _ => {
-                    let reply = engine.apply(now, None, Command::Del { key: &key }).unwrap();
+                    let reply = engine.apply(now, None, Command::Del { key: key.as_str().into() }).unwrap();
                     prop_assert_eq!(reply, Reply::Deleted(model.remove(&key).is_some()));
                 }
             }
@@ -288,7 +299,7 @@ proptest! {
     #[test]
     fn no_number_has_two_holders(steps in prop::collection::vec((0u8..6, 0usize..5, 0u8..3, 0u8..3, 0u64..30), 1..400)) {
         let mut engine = engine(Config::default());
-        let mut sessions: Vec<SessionId> = (0..5).map(|at| engine.open(hello(&at.to_string(), 0))).collect();
+        let mut sessions: Vec<SessionId> = (0..5).map(|at| engine.open(0, hello(&at.to_string(), 0))).collect();
         let mut held: HashMap<(u8, String), (u64, usize, Option<Micros>)> = HashMap::new();
         let mut now = 0;
         for (what, at, key, worker, passes) in steps {
@@ -315,7 +326,7 @@ proptest! {
                 _ => {
                     engine.close(now, sessions[at], false);
                     held.retain(|_, (_, holder, _)| *holder != at);
-                    sessions[at] = engine.open(hello(&at.to_string(), 0));
+                    sessions[at] = engine.open(0, hello(&at.to_string(), 0));
                 }
             }
             engine.tick(now);

@@ -41,6 +41,11 @@ impl LineDecoder {
         &mut self.buffer
     }
 
+    /// Bytes that are held.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// The next line, if it is there whole (or too long already).
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
         self.consume_frame();

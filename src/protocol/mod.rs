@@ -1,7 +1,8 @@
 //! The wire: `PROTOCOL.md` in code.
 //!
-//! [`frame`] cuts bytes into lines, [`request`] reads a line, [`reply`] writes one, [`auth`] knows the proofs.
+//! [`frame`] cuts bytes into lines, [`request`] reads a line (the members of each action are in `actions`), [`reply`] writes one, [`auth`] knows the proofs.
 
+mod actions;
 pub mod auth;
 pub mod compression;
 pub mod frame;
@@ -15,17 +16,20 @@ pub struct Failure {
     pub code: &'static str,
     /// For people; begins with the code.
     pub message: String,
+    /// JSON of what went wrong, where somebody said.
+    pub reason: Option<String>,
 }
 
 impl Failure {
     /// Puts the code before the text.
     pub fn new(code: &'static str, text: impl std::fmt::Display) -> Self {
-        Self { code, message: format!("{code}: {text}") }
+        Self { code, message: format!("{code}: {text}"), reason: None }
     }
 }
 
 impl From<crate::engine::Error> for Failure {
     fn from(error: crate::engine::Error) -> Self {
-        Self { code: error.code(), message: error.to_string() }
+        let reason = error.reason().map(str::to_owned);
+        Self { code: error.code(), message: error.to_string(), reason }
     }
 }

@@ -1,7 +1,7 @@
 //! A line into a request.
 
 use super::Failure;
-use crate::engine::{Command, Value};
+use crate::engine::{Ask, Command, Terms};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -26,19 +26,30 @@ pub struct Line<'a> {
 #[derive(Debug)]
 #[allow(missing_docs)] // the actions and members of PROTOCOL.md
 pub enum Request<'a> {
-    Get { key: Cow<'a, str> },
-    Set { key: Cow<'a, str>, value: Option<&'a str>, ttl: Option<f64>, compressed: bool },
-    Del { key: Cow<'a, str> },
-    Has { key: Cow<'a, str> },
+    /// What is done at once.
+    Command(Command<'a>),
+    /// What may have to wait.
+    Ask {
+        ask: Ask<'a>,
+        terms: Terms,
+    },
+    /// Ends the wait of the request with this id, as it stands in the line.
+    Cancel {
+        request: &'a str,
+    },
     List,
-    Lease { key: Cow<'a, str>, worker: Cow<'a, str>, ttl: Option<f64>, detached: bool },
-    Release { worker: Cow<'a, str>, key: Option<Cow<'a, str>> },
+    ListPool {
+        pool: Cow<'a, str>,
+    },
     Ping,
     Stats,
     Health,
     Metrics,
+    Inspect,
     Hello(Hello<'a>),
-    Auth { proof: Cow<'a, str> },
+    Auth {
+        proof: Cow<'a, str>,
+    },
     Bye,
 }
 
@@ -54,28 +65,9 @@ pub struct Hello<'a> {
     pub nonce: Option<Cow<'a, str>>,
 }
 
-impl Request<'_> {
-    /// The engine's command, if it is one of those.
-    pub fn command(&self) -> Option<Command<'_>> {
-        Some(match self {
-            Request::Get { key } => Command::Get { key },
-            Request::Set { key, value, ttl, compressed } => {
-                Command::Set { key, value: Value { json: *value, compressed: *compressed }, ttl: *ttl }
-            }
-            Request::Del { key } => Command::Del { key },
-            Request::Has { key } => Command::Has { key },
-            Request::Lease { key, worker, ttl, detached } => {
-                Command::Lease { key, worker, ttl: *ttl, detached: *detached }
-            }
-            Request::Release { worker, key } => Command::Release { worker, key: key.as_deref() },
-            _ => return None,
-        })
-    }
-}
-
 /// JSON text that is there, `null` included.
 #[derive(Debug, Clone, Copy)]
-struct Raw<'a>(&'a str);
+pub(super) struct Raw<'a>(pub(super) &'a str);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -91,8 +83,8 @@ macro_rules! members {
     ($($member:ident $(= $wire:literal)?),* $(,)?) => {
         /// The members that mean something, as they stand in the line. One that is given twice is an error: two readers could take it differently.
         #[derive(Debug, Deserialize)]
-        struct Members<'a> {
-            $(#[serde(borrow, default, deserialize_with = "present" $(, rename = $wire)?)] $member: Option<Raw<'a>>),*
+        pub(super) struct Members<'a> {
+            $(#[serde(borrow, default, deserialize_with = "present" $(, rename = $wire)?)] pub(super) $member: Option<Raw<'a>>),*
         }
     };
 }
@@ -114,6 +106,40 @@ members!(
     thread,
     nonce,
     proof,
+    after,
+    all,
+    amount,
+    burst,
+    by,
+    cost,
+    from,
+    if_absent = "ifAbsent",
+    if_version = "ifVersion",
+    items,
+    keep_ttl = "keepTTL",
+    list,
+    max,
+    max_attempts = "maxAttempts",
+    parties,
+    per,
+    permits,
+    policy,
+    pool,
+    pools,
+    queue,
+    reason,
+    refresh,
+    request,
+    seen,
+    shared,
+    size,
+    text,
+    token,
+    until_done = "untilDone",
+    values,
+    version,
+    wait,
+    within,
 );
 
 /// Reads a line.
@@ -148,7 +174,7 @@ pub fn id_of_prefix(line: &[u8]) -> Option<&str> {
     })
 }
 
-fn is_id(raw: &str) -> bool {
+pub(super) fn is_id(raw: &str) -> bool {
     // A string has its quotes too.
     raw.len() <= MAX_ID + 2 && !matches!(raw.as_bytes(), [b'{' | b'[' | b't' | b'f', ..])
 }
@@ -160,57 +186,23 @@ impl<'a> Members<'a> {
             None => return Err(Failure::new("unknown_action", "the request has no action")),
         };
         Ok(match &*action {
-            "get" => Request::Get { key: self.key()? },
-            "set" => Request::Set {
-                key: self.key()?,
-                value: self.value.map(|Raw(json)| json),
-                ttl: self.ttl()?,
-                compressed: flag("compressed", self.compressed)?,
-            },
-            "del" => Request::Del { key: self.key()? },
-            "has" => Request::Has { key: self.key()? },
             "list" => Request::List,
-            "lease" => {
-                let missing = || {
-                    Failure::new("key_and_worker_required", "a lease takes a key and a workerId, neither of them empty")
-                };
-                Request::Lease {
-                    key: name("key", self.key)?.ok_or_else(missing)?,
-                    worker: name("workerId", self.worker)?.ok_or_else(missing)?,
-                    ttl: self.ttl()?,
-                    detached: flag("detached", self.detached)?,
-                }
-            }
-            "release" => Request::Release {
-                worker: name("workerId", self.worker)?
-                    .ok_or_else(|| Failure::new("worker_required", "release takes a workerId that is not empty"))?,
-                key: name("key", self.key)?,
-            },
             "ping" => Request::Ping,
             "stats" => Request::Stats,
             "health" => Request::Health,
             "metrics" => Request::Metrics,
+            "inspect" => Request::Inspect,
             "hello" => Request::Hello(self.hello()?),
             "auth" => Request::Auth { proof: self.proof.map_or(Ok(Cow::Borrowed("")), |raw| text("proof", raw))? },
             "bye" => Request::Bye,
-            other => {
-                return Err(Failure::new("unknown_action", format_args!("there is no action \"{}\"", shorten(other))));
-            }
+            action => match self.act(action)? {
+                Some(request) => request,
+                None => {
+                    let text = format_args!("there is no action \"{}\"", shorten(action)).to_string();
+                    return Err(Failure::new("unknown_action", text));
+                }
+            },
         })
-    }
-
-    fn key(&self) -> Result<Cow<'a, str>, Failure> {
-        name("key", self.key)?.ok_or_else(|| Failure::new("key_required", "the request takes a key that is not empty"))
-    }
-
-    fn ttl(&self) -> Result<Option<f64>, Failure> {
-        match self.ttl {
-            None | Some(Raw("null")) => Ok(None),
-            Some(Raw(json)) => serde_json::from_str(json).map(Some).map_err(|_| {
-                let text = format_args!("{} is not a TTL: a number of milliseconds above 0", shorten(json)).to_string();
-                Failure::new("invalid_ttl", text)
-            }),
-        }
     }
 
     fn hello(&self) -> Result<Hello<'a>, Failure> {
@@ -226,7 +218,7 @@ impl<'a> Members<'a> {
     }
 }
 
-fn text<'a>(member: &str, Raw(json): Raw<'a>) -> Result<Cow<'a, str>, Failure> {
+pub(super) fn text<'a>(member: &str, Raw(json): Raw<'a>) -> Result<Cow<'a, str>, Failure> {
     let inner = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let Some(inner) = inner else { return Err(wrong(member, "a string", json)) };
     if !inner.contains('\\') {
@@ -238,7 +230,7 @@ fn text<'a>(member: &str, Raw(json): Raw<'a>) -> Result<Cow<'a, str>, Failure> {
 }
 
 /// A key or a name; empty counts as not given.
-fn name<'a>(member: &str, raw: Option<Raw<'a>>) -> Result<Option<Cow<'a, str>>, Failure> {
+pub(super) fn name<'a>(member: &str, raw: Option<Raw<'a>>) -> Result<Option<Cow<'a, str>>, Failure> {
     let Some(raw) = raw.filter(|Raw(json)| *json != "null") else { return Ok(None) };
     let name = text(member, raw)?;
     if name.len() > MAX_NAME {
@@ -247,7 +239,7 @@ fn name<'a>(member: &str, raw: Option<Raw<'a>>) -> Result<Option<Cow<'a, str>>, 
     Ok((!name.is_empty()).then_some(name))
 }
 
-fn flag(member: &str, raw: Option<Raw<'_>>) -> Result<bool, Failure> {
+pub(super) fn flag(member: &str, raw: Option<Raw<'_>>) -> Result<bool, Failure> {
     match raw {
         None | Some(Raw("null" | "false")) => Ok(false),
         Some(Raw("true")) => Ok(true),
@@ -255,7 +247,7 @@ fn flag(member: &str, raw: Option<Raw<'_>>) -> Result<bool, Failure> {
     }
 }
 
-fn number(member: &str, raw: Option<Raw<'_>>) -> Result<Option<u64>, Failure> {
+pub(super) fn number(member: &str, raw: Option<Raw<'_>>) -> Result<Option<u64>, Failure> {
     match raw {
         None | Some(Raw("null")) => Ok(None),
         Some(Raw(json)) => {
@@ -264,12 +256,12 @@ fn number(member: &str, raw: Option<Raw<'_>>) -> Result<Option<u64>, Failure> {
     }
 }
 
-fn wrong(member: &str, allowed: &str, got: &str) -> Failure {
+pub(super) fn wrong(member: &str, allowed: &str, got: &str) -> Failure {
     Failure::new("invalid_request", format_args!("{member} must be {allowed}, not {}", shorten(got)))
 }
 
 /// Enough of a text for a message.
-fn shorten(text: &str) -> Cow<'_, str> {
+pub(super) fn shorten(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(40) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
@@ -324,13 +316,20 @@ mod tests {
         assert_eq!(parse(b"{\"action\":\"\xff\"}").unwrap_err().code, "invalid_json");
     }
 
+    fn value(line: Line<'_>) -> Option<&str> {
+        match line.request {
+            Ok(Request::Command(Command::Set { value, .. })) => value.json,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn values_are_kept_as_they_stand() {
         let line = parse(br#"{"action":"set","key":"k","value": {"b" : 1.0, "a":null}}"#).unwrap();
-        assert!(matches!(line.request, Ok(Request::Set { value: Some(r#"{"b" : 1.0, "a":null}"#), .. })));
+        assert_eq!(value(line), Some(r#"{"b" : 1.0, "a":null}"#));
         let line = parse(br#"{"action":"set","key":"k","value":null}"#).unwrap();
-        assert!(matches!(line.request, Ok(Request::Set { value: Some("null"), .. })));
+        assert_eq!(value(line), Some("null"));
         let line = parse(br#"{"action":"set","key":"k"}"#).unwrap();
-        assert!(matches!(line.request, Ok(Request::Set { value: None, .. })));
+        assert_eq!(value(line), None);
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Connection {
     stall: Option<Pin<Box<Sleep>>>,
     state: Rc<State>,
     counted_unsent: bool,
+    /// Others were given something by what was answered.
+    woke_others: bool,
 }
 
 impl Connection {
@@ -45,6 +47,7 @@ impl Connection {
             stall: None,
             state,
             counted_unsent: false,
+            woke_others: false,
         }
     }
 
@@ -92,13 +95,23 @@ impl Connection {
     }
 
     /// Answers the requests that are there whole, as long as there is room for replies.
-    fn answer(&mut self) {
+    fn answer(&mut self, cx: &Context<'_>) {
         let now = self.state.now();
-        while self.out.len() < MAX_UNSENT && !self.dialogue.is_over() {
+        while self.out.len() < MAX_UNSENT && !self.dialogue.is_over() && !self.dialogue.is_held() {
             let Some(frame) = self.decoder.next_frame() else { break };
             self.dialogue.take(now, &frame, &mut self.out);
+            if self.state.engine.borrow().has_effects() {
+                // What was asked for and is there already goes with the other replies, in order.
+                self.woke_others |= self.state.settle(self.dialogue.session());
+                self.deliver(cx);
+            }
         }
-        self.state.settle();
+        self.woke_others |= self.state.settle(self.dialogue.session());
+    }
+
+    /// Writes what the session is to be told, as long as there is room for it.
+    fn deliver(&mut self, cx: &Context<'_>) {
+        while self.out.len() < MAX_UNSENT && self.dialogue.deliver(cx.waker(), &mut self.out) {}
     }
 
     fn count_unsent(&mut self, unsent: bool) {
@@ -130,12 +143,16 @@ impl Future for Connection {
                 ready!(sent);
                 return Poll::Ready(Ok(()));
             }
+            this.deliver(cx);
             // Requests that had to wait for room come before new ones.
-            this.answer();
+            this.answer(cx);
             if sent.is_ready() && !this.out.is_empty() {
                 continue;
             }
             if this.out.len() >= MAX_UNSENT {
+                return Poll::Pending;
+            }
+            if this.dialogue.is_held() && this.decoder.len() > this.state.options.max_request_size {
                 return Poll::Pending;
             }
             if had_its_turn {
@@ -145,9 +162,14 @@ impl Future for Connection {
             }
             had_its_turn = true;
             if ready!(this.poll_receive(cx))? {
-                this.answer();
+                this.answer(cx);
             } else {
                 this.dialogue.hang_up();
+            }
+            if std::mem::take(&mut this.woke_others) {
+                // Those who waited for what was given back go first: whoever gave it back is in no hurry.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
         }
     }
@@ -158,6 +180,6 @@ impl Drop for Connection {
         self.count_unsent(false);
         self.state.connections.set(self.state.connections.get() - 1);
         self.dialogue.end();
-        self.state.settle();
+        self.state.settle(None);
     }
 }

@@ -1,16 +1,20 @@
 //! What is said on a connection: who speaks, and what comes of each line.
 
+use super::outbox::Outbox;
 use super::report;
 use super::state::State;
 use crate::buffer::Buffer;
-use crate::engine::{self, Action, Micros, SessionId};
+use crate::engine::{self, Action, Ask, Command, Effect, Micros, SessionId, Terms, Ticket};
 use crate::protocol::auth::{self, Side};
 use crate::protocol::compression::{Unfit, inflated_size};
 use crate::protocol::frame::Frame;
 use crate::protocol::reply::Writer;
 use crate::protocol::request::{self, Hello, Line, Request};
 use crate::protocol::{Failure, request::id_of_prefix};
+use slab::Slab;
+use std::collections::HashMap;
 use std::rc::Rc;
+use std::task::Waker;
 
 /// The version of the protocol.
 const PROTOCOL: u64 = 1;
@@ -21,6 +25,39 @@ pub(super) struct Dialogue {
     phase: Phase,
     /// The other side has said its last.
     over: bool,
+    waiting: Waiting,
+}
+
+/// The requests that wait, by the tickets under which the engine knows them.
+#[derive(Default)]
+struct Waiting {
+    ids: Slab<Option<Box<str>>>,
+    tickets: HashMap<Box<str>, Ticket>,
+    /// One without an id: those behind it wait too, because replies without ids come in order.
+    held: Option<Ticket>,
+}
+
+impl Waiting {
+    fn begin(&mut self, id: Option<&str>) -> Ticket {
+        let ticket = self.ids.insert(id.map(Box::from)) as Ticket;
+        match id {
+            Some(id) => drop(self.tickets.insert(id.into(), ticket)),
+            None => self.held = Some(ticket),
+        }
+        ticket
+    }
+
+    /// The request's id.
+    fn end(&mut self, ticket: Ticket) -> Option<Box<str>> {
+        if self.held == Some(ticket) {
+            self.held = None;
+        }
+        let id = self.ids.try_remove(ticket as usize)??;
+        if self.tickets.get(&id) == Some(&ticket) {
+            self.tickets.remove(&id);
+        }
+        Some(id)
+    }
 }
 
 enum Phase {
@@ -31,19 +68,45 @@ enum Phase {
     /// It said hello and was asked for its proof.
     Challenged { hello: engine::Hello, client_nonce: String, broker_nonce: String },
     /// It has a session.
-    Open(SessionId),
+    Open(SessionId, Rc<Outbox>),
     /// Its session has ended; whatever comes now comes too late.
     Left,
 }
 
 impl Dialogue {
     pub(super) fn new(state: Rc<State>) -> Self {
-        Self { state, phase: Phase::New, over: false }
+        Self { state, phase: Phase::New, over: false, waiting: Waiting::default() }
     }
 
     /// Whether the connection is to end, once what was said has been sent.
     pub(super) fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether a request waits that has no id, so that those behind it wait too.
+    pub(super) fn is_held(&self) -> bool {
+        self.waiting.held.is_some()
+    }
+
+    /// Writes one of the things that the session is to be told; whether there was any. If not, the waker is woken when there is.
+    pub(super) fn deliver(&mut self, waker: &Waker, out: &mut Buffer) -> bool {
+        let Phase::Open(_, outbox) = &self.phase else { return false };
+        let Some(effect) = outbox.take() else {
+            outbox.wake(waker);
+            return false;
+        };
+        let mut writer = Writer::new(out);
+        match effect {
+            Effect::Answer { ticket, outcome, .. } => {
+                let id = self.waiting.end(ticket);
+                match outcome {
+                    Ok(reply) => writer.reply(id.as_deref(), reply),
+                    Err(error) => writer.failure(id.as_deref(), &error.into()),
+                }
+            }
+            Effect::Lost { token, what, .. } => writer.lost(token, &what),
+        }
+        true
     }
 
     /// The other side has closed its end.
@@ -53,8 +116,9 @@ impl Dialogue {
 
     /// The connection is gone.
     pub(super) fn end(&mut self) {
-        if let Phase::Open(session) = std::mem::replace(&mut self.phase, Phase::Left) {
+        if let Phase::Open(session, outbox) = std::mem::replace(&mut self.phase, Phase::Left) {
             let orderly = self.state.ending.get();
+            outbox.close(&self.state, session);
             self.state.engine.borrow_mut().close(self.state.now(), session, orderly);
         }
     }
@@ -87,11 +151,7 @@ impl Dialogue {
     fn answer(&mut self, now: Micros, text: &str, line: &Line<'_>, writer: &mut Writer<'_>) -> Result<(), Failure> {
         self.authorise(text, line)?;
         let request = line.request.as_ref().map_err(Failure::clone)?;
-        let closing = matches!(
-            request,
-            Request::Release { .. } | Request::Health | Request::Stats | Request::Metrics | Request::Bye
-        );
-        if self.state.draining.get() && !closing {
+        if self.state.draining.get() && !is_closing(request) {
             return Err(Failure::new("draining", "the broker is about to stop and takes no new requests"));
         }
         match request {
@@ -108,9 +168,25 @@ impl Dialogue {
         if matches!(self.phase, Phase::New) {
             self.phase = Phase::Bare;
         }
-        match request.command() {
-            Some(command) => self.command(now, line.id, command, writer),
-            None => {
+        match request {
+            Request::Command(command) => self.command(now, line.id, command.clone(), writer),
+            Request::Ask { ask, terms } => self.ask(now, line.id, ask, terms, writer),
+            Request::Cancel { request } => {
+                let cancelled = self.cancel(now, request)?;
+                writer.begin(line.id, true);
+                writer.member("cancelled", &cancelled);
+                writer.end();
+                Ok(())
+            }
+            Request::ListPool { pool } => {
+                let engine = self.state.engine.borrow();
+                let listed = engine.list_pool(now, pool)?;
+                writer.begin(line.id, true);
+                report::pool(&listed, writer);
+                writer.end();
+                Ok(())
+            }
+            _ => {
                 self.report(now, line.id, request, writer);
                 Ok(())
             }
@@ -121,7 +197,7 @@ impl Dialogue {
     fn authorise(&mut self, text: &str, line: &Line<'_>) -> Result<(), Failure> {
         let Some(secret) = &self.state.secret else { return Ok(()) };
         match (&self.phase, &line.request) {
-            (Phase::Open(_), _)
+            (Phase::Open(..), _)
             | (Phase::New, Ok(Request::Hello(_)))
             | (Phase::Challenged { .. }, Ok(Request::Auth { .. })) => Ok(()),
             _ if line.hmac.is_some_and(|hmac| auth::check_message(secret, text, hmac)) => Ok(()),
@@ -205,8 +281,8 @@ impl Dialogue {
 
     fn open(&mut self, id: Option<&str>, hello: engine::Hello, writer: &mut Writer<'_>) -> Result<(), Failure> {
         self.state.log.debug("a worker has come", &[("name", hello.name.as_str().into()), ("pid", hello.pid.into())]);
-        let session = self.state.engine.borrow_mut().open(hello);
-        self.phase = Phase::Open(session);
+        let session = self.state.engine.borrow_mut().open(self.state.now(), hello);
+        self.phase = Phase::Open(session, Outbox::open(&self.state, session));
         let options = &self.state.options;
         writer.begin(id, true);
         writer.member("protocol", &PROTOCOL);
@@ -225,25 +301,36 @@ impl Dialogue {
     }
 
     fn bye(&mut self, now: Micros) {
-        if let Phase::Open(session) = std::mem::replace(&mut self.phase, Phase::Left) {
+        if let Phase::Open(session, outbox) = std::mem::replace(&mut self.phase, Phase::Left) {
+            outbox.close(&self.state, session);
             self.state.engine.borrow_mut().close(now, session, true);
         }
         self.over = true;
+    }
+
+    /// The session, while it is open.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self.phase {
+            Phase::Open(session, _) => Some(session),
+            _ => None,
+        }
     }
 
     fn command(
         &mut self,
         now: Micros,
         id: Option<&str>,
-        command: engine::Command<'_>,
+        command: Command<'_>,
         writer: &mut Writer<'_>,
     ) -> Result<(), Failure> {
-        let session = match self.phase {
-            Phase::Open(session) => Some(session),
-            _ => None,
-        };
+        let session = self.session();
         let compression = match command {
-            engine::Command::Set { value, .. } => Some(self.measure(value)?),
+            Command::Set { value, .. } => Some(self.measure(value)?),
+            Command::Fulfil { value, token, .. } => Some(self.measure(value).inspect_err(|_| {
+                // It will not be made with this.
+                let release = Command::ReleaseToken { token, amount: None };
+                let _ = self.state.engine.borrow_mut().apply(now, session, release);
+            })?),
             _ => None,
         };
         let mut engine = self.state.engine.borrow_mut();
@@ -257,6 +344,40 @@ impl Dialogue {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn ask(
+        &mut self,
+        now: Micros,
+        id: Option<&str>,
+        ask: &Ask<'_>,
+        terms: &Terms,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), Failure> {
+        let session = self.session();
+        if let Ask::Lease { key, worker, ttl, detached } = ask
+            && (session.is_none() || !self.state.engine.borrow().is_pool(key))
+        {
+            let (key, worker) = (key.clone(), worker.clone());
+            return self.command(now, id, Command::Lease { key, worker, ttl: *ttl, detached: *detached }, writer);
+        }
+        let session = session.ok_or(engine::Error::SessionRequired)?;
+        let ticket = self.waiting.begin(id);
+        let asked = self.state.engine.borrow_mut().ask(now, session, ticket, terms.clone(), ask);
+        asked.map_err(|error| {
+            self.waiting.end(ticket);
+            error.into()
+        })
+    }
+
+    fn cancel(&mut self, now: Micros, request: &str) -> Result<bool, Failure> {
+        let session = self.session().ok_or(engine::Error::SessionRequired)?;
+        let Some(&ticket) = self.waiting.tickets.get(request) else { return Ok(false) };
+        let cancelled = self.state.engine.borrow_mut().cancel(now, session, ticket);
+        if cancelled {
+            self.waiting.end(ticket);
+        }
+        Ok(cancelled)
     }
 
     /// A compressed value's size before and after; it must keep to the limit both ways.
@@ -281,13 +402,40 @@ impl Dialogue {
             Request::Stats => Action::Stats,
             Request::Health => Action::Health,
             Request::Metrics => Action::Metrics,
+            Request::Inspect => Action::Inspect,
             _ => Action::Ping,
         };
         let mut engine = self.state.engine.borrow_mut();
         engine.tick(now);
         engine.record(action, true);
         writer.begin(id, true);
-        report::write(&self.state, &engine, now, action, writer);
+        match action {
+            Action::Inspect => writer.member("inspect", &engine.inspect(now, self.session())),
+            action => report::write(&self.state, &engine, now, action, writer),
+        }
         writer.end();
+    }
+}
+
+/// What is still served while the broker drains: what gives back, and what looks.
+fn is_closing(request: &Request<'_>) -> bool {
+    match request {
+        Request::Health | Request::Stats | Request::Metrics | Request::Inspect | Request::Bye => true,
+        Request::Cancel { .. } => true,
+        Request::Command(command) => matches!(
+            command,
+            Command::Release { .. }
+                | Command::ReleaseToken { .. }
+                | Command::Discard { .. }
+                | Command::Unreserve { .. }
+                | Command::Fulfil { .. }
+                | Command::Fail { .. }
+                | Command::Ack { .. }
+                | Command::Nack { .. }
+                | Command::Append { .. }
+                | Command::Collect { .. }
+                | Command::Describe { .. }
+        ),
+        _ => false,
     }
 }

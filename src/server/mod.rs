@@ -10,6 +10,7 @@ pub mod endpoint;
 mod log;
 mod notice;
 mod options;
+mod outbox;
 mod report;
 mod serve;
 mod state;

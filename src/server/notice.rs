@@ -1,4 +1,4 @@
-use crate::engine::{Event, LeaseRef};
+use crate::engine::{Event, LeaseRef, Report};
 use serde_json::{Value, json};
 
 /// Why a broker is no more.
@@ -13,14 +13,14 @@ pub enum StopReason {
 }
 
 /// What the host hears.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Notice {
     /// Something happened in the engine.
     Event(Event),
     /// A drain is over; whether everything under way was answered in time.
     Drained(bool),
-    /// The last notice.
-    Stopped(StopReason),
+    /// The last notice, with what was left behind.
+    Stopped(StopReason, Report),
 }
 
 impl Notice {
@@ -39,14 +39,20 @@ impl Notice {
                     .collect();
                 ("workerLost", json!({ "name": name, "pid": pid, "leases": leases }))
             }
+            Notice::Event(Event::SlowWait(blocked)) => ("slowWait", json!(blocked)),
             Notice::Event(Event::NearCapacity { items, max_items }) => {
                 let utilization = *items as f64 / (*max_items).max(1) as f64;
                 ("nearCapacity", json!({ "items": items, "maxItems": max_items, "utilization": utilization }))
             }
             Notice::Drained(complete) => ("drained", json!(complete)),
-            Notice::Stopped(StopReason::Asked) => ("stopped", json!({ "reason": "stop" })),
-            Notice::Stopped(StopReason::Idle) => ("stopped", json!({ "reason": "idle" })),
-            Notice::Stopped(StopReason::Failure(why)) => ("stopped", json!({ "reason": "failure", "error": why })),
+            Notice::Stopped(reason, report) => {
+                let detail = match reason {
+                    StopReason::Asked => json!({ "reason": "stop", "report": report }),
+                    StopReason::Idle => json!({ "reason": "idle", "report": report }),
+                    StopReason::Failure(why) => json!({ "reason": "failure", "error": why, "report": report }),
+                };
+                ("stopped", detail)
+            }
         };
         json!({ "type": name, "detail": detail }).to_string()
     }

@@ -1,7 +1,8 @@
 use super::log::Level;
-use crate::engine::Config;
+use crate::engine::{Command, Config, Policy, PoolSpec};
 use crate::protocol::auth::Secret;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::time::Duration;
 
 /// How a broker behaves. Each is described in `BrokerOptions` of `index.d.ts`; whoever makes them has checked them.
@@ -35,6 +36,49 @@ pub struct Options {
     pub compression_threshold: usize,
     pub metrics: bool,
     pub lease_start: u64,
+    #[serde(default)]
+    pub pools: Vec<Pool>,
+    /// 0: never.
+    #[serde(default = "slow_wait")]
+    pub slow_wait: f64,
+}
+
+/// Long enough that most waits for an account or a lock are over.
+fn slow_wait() -> f64 {
+    10_000.0
+}
+
+/// A pool that is there from the beginning.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(missing_docs)] // `PoolDefinition` in index.d.ts
+pub struct Pool {
+    pub pool: String,
+    pub values: Option<Vec<Box<RawValue>>>,
+    pub size: Option<usize>,
+    pub policy: PoolPolicy,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum PoolPolicy {
+    Lowest,
+    Lru,
+    Random,
+}
+
+impl Pool {
+    pub(super) fn command(&self) -> Command<'_> {
+        let values = self.values.as_ref().map(|values| values.iter().map(|value| value.get()).collect());
+        let policy = match self.policy {
+            PoolPolicy::Lowest => Policy::Lowest,
+            PoolPolicy::Lru => Policy::Lru,
+            PoolPolicy::Random => Policy::Random,
+        };
+        let name = self.pool.as_str().into();
+        Command::DefinePool(PoolSpec { name, values, size: self.size.unwrap_or(0), policy })
+    }
 }
 
 impl Default for Options {
@@ -58,6 +102,8 @@ impl Default for Options {
             compression_threshold: 1024,
             metrics: true,
             lease_start: 1,
+            pools: Vec::new(),
+            slow_wait: slow_wait(),
         }
     }
 }
@@ -75,6 +121,8 @@ impl Options {
             max_value_size: self.max_value_size,
             sweep_after: micros(self.sweeper_interval),
             lease_start: self.lease_start,
+            slow_wait: Some(micros(self.slow_wait)).filter(|&span| span > 0),
+            seed: random_seed(),
         }
     }
 
@@ -95,4 +143,9 @@ impl Options {
 
 fn span(ms: f64) -> Option<Duration> {
     (ms > 0.0).then(|| Duration::from_secs_f64(ms / 1000.0))
+}
+
+/// Where nothing is random, pools with the policy `random` begin alike: that does no harm.
+fn random_seed() -> u64 {
+    getrandom::u64().unwrap_or(0)
 }

@@ -2,7 +2,7 @@
 
 use super::log::epoch_millis;
 use super::state::State;
-use crate::engine::{Action, Engine, Micros};
+use crate::engine::{Action, Engine, Micros, PoolEntry};
 use crate::protocol::reply::{Writer, millis};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
@@ -23,6 +23,29 @@ pub(super) fn write(state: &State, engine: &Engine, now: Micros, action: Action,
         }
         _ => writer.member("pong", &epoch_millis()),
     }
+}
+
+/// Writes the members of the reply to `listPool`.
+pub(super) fn pool(entries: &[PoolEntry], writer: &mut Writer<'_>) {
+    writer.list("values", entries.iter(), |writer, entry| {
+        writer.text("{\"number\":");
+        writer.text(&entry.number.to_string());
+        match &entry.json {
+            Some(json) => writer.raw("value", json),
+            None => writer.member("value", &entry.number),
+        }
+        writer.member("state", entry.state);
+        if let Some(reason) = &entry.reason {
+            writer.member("reason", reason);
+        }
+        if let Some(holder) = &entry.holder {
+            writer.member("worker", &holder.worker);
+            writer.member("pid", &holder.pid);
+            writer.member("test", &holder.test);
+            writer.member("heldFor", &holder.held_for);
+        }
+        writer.text("}");
+    });
 }
 
 struct Items<'a> {
@@ -77,14 +100,13 @@ fn health(state: &State, engine: &Engine, now: Micros, writer: &mut Writer<'_>) 
     writer.member("timestamp", &epoch_millis());
     writer.member("capacity", &capacity(engine));
     writer.member("memory", &json!({ "rss": rss(), "heapUsed": engine.bytes(), "heapTotal": engine.bytes() }));
-    let connections =
-        json!({ "open": state.connections.get(), "inFlight": in_flight(state), "draining": state.draining.get() });
+    let connections = json!({ "open": state.connections.get(), "inFlight": in_flight(state, engine), "draining": state.draining.get() });
     writer.member("connections", &connections);
 }
 
 /// Requests that are not answered to the last byte; the one that asks is among them.
-fn in_flight(state: &State) -> usize {
-    state.unsent.get() + 1
+fn in_flight(state: &State, engine: &Engine) -> usize {
+    state.unsent.get() + engine.waits() + 1
 }
 
 fn metrics(state: &State, engine: &Engine) -> String {
@@ -123,10 +145,12 @@ fn metrics(state: &State, engine: &Engine) -> String {
     let expired = labelled("type", [("items", counters.expired_items), ("leases", counters.expired_leases)]);
     family("expired_total", "counter", "Items and leases whose time was over", &expired);
     family("requests_total", "counter", "Operations done, or refused by what they met", &one(requests));
-    family("requests_in_flight", "gauge", "Requests not answered yet", &one(in_flight(state) as f64));
+    family("requests_in_flight", "gauge", "Requests not answered yet", &one(in_flight(state, engine) as f64));
     family("draining", "gauge", "Whether the broker is draining", &one(f64::from(u8::from(state.draining.get()))));
     family("connections", "gauge", "Connections open", &one(state.connections.get() as f64));
     family("leases", "gauge", "Leases held", &one(engine.leases() as f64));
+    family("holds", "gauge", "Held under a token: leases, locks, permits, items", &one(engine.holds() as f64));
+    family("waits", "gauge", "Requests that wait for their turn", &one(engine.waits() as f64));
     family("capacity_items", "gauge", "Values held", &one(engine.items() as f64));
     family("capacity_max", "gauge", "Values allowed, 0 for no limit", &one(engine.config().max_items as f64));
     family("capacity_utilization", "gauge", "Values held for each allowed", &one(engine.utilization()));

@@ -56,13 +56,14 @@ pub(super) fn run(
     // Connections go first, then the socket, then the news of it.
     let reason = served.unwrap_or_else(|panic| StopReason::Failure(describe_panic(&*panic)));
     state.ending.set(!matches!(reason, StopReason::Failure(_)));
+    let report = state.report();
     let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(tasks)));
     drop(runtime);
     drop(guard);
     if closed.is_err() {
         state.log.warn("a connection did not end in good order", &[]);
     }
-    state.stopped(reason);
+    state.stopped(reason, report);
 }
 
 async fn serve(state: Rc<State>, listener: Listener, mut orders: UnboundedReceiver<Order>) -> StopReason {
@@ -151,7 +152,7 @@ async fn keep_time(state: Rc<State>) {
         tokio::select! {
             () = due => {
                 state.engine.borrow_mut().tick(state.now());
-                state.settle();
+                state.settle(None);
             }
             () = state.earlier.notified() => {}
         }
@@ -160,6 +161,8 @@ async fn keep_time(state: Rc<State>) {
 
 async fn drain(state: Rc<State>, limit: Duration) {
     state.draining.set(true);
+    state.engine.borrow_mut().drain(state.now());
+    state.settle(None);
     state.log.info("draining", &[("unsent", json!(state.unsent.get()))]);
     let quiet = async {
         while state.unsent.get() > 0 {

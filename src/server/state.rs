@@ -1,16 +1,20 @@
 use super::log::{Level, Log};
 use super::notice::Notice;
 use super::options::Options;
+use super::outbox::Outbox;
 use super::{Notify, StopReason};
-use crate::engine::{Engine, Event, Micros};
+use crate::engine::{Effect, Engine, Event, Micros, Report, SessionId};
 use crate::protocol::auth::Secret;
 use serde_json::json;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Instant;
 
 /// What all connections share, on the one thread that they share too.
 pub(super) struct State {
     pub(super) engine: RefCell<Engine>,
+    pub(super) outboxes: RefCell<HashMap<SessionId, Rc<Outbox>>>,
     pub(super) options: Options,
     pub(super) secret: Option<Secret>,
     pub(super) log: Log,
@@ -38,8 +42,14 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(mut options: Options, notify: Notify) -> Self {
         let secret = options.take_secret();
+        let mut engine = Engine::new(options.engine());
+        for pool in options.pools.drain(..) {
+            // Whoever made the options has checked them.
+            let _ = engine.apply(0, None, pool.command());
+        }
         Self {
-            engine: RefCell::new(Engine::new(options.engine())),
+            engine: RefCell::new(engine),
+            outboxes: RefCell::default(),
             log: Log { level: options.log_level, structured: options.structured_logging },
             options,
             secret,
@@ -67,30 +77,46 @@ impl State {
         self.serial.get()
     }
 
-    /// After the engine was used: passes on what happened in it, and sets the alarm.
-    pub(super) fn settle(&self) {
-        let (events, next) = {
+    /// After the engine was used: passes on what happened in it, and sets the alarm. Whether another session than this one was woken.
+    pub(super) fn settle(&self, own: Option<SessionId>) -> bool {
+        let mut woken = false;
+        let (events, effects, next) = {
             let mut engine = self.engine.borrow_mut();
-            (engine.take_events(), engine.next_deadline())
+            (engine.take_events(), engine.take_effects(), engine.next_deadline())
         };
+        for effect in effects {
+            let (Effect::Answer { session, .. } | Effect::Lost { session, .. }) = effect;
+            // Cloned, so that nothing is borrowed while somebody is woken.
+            let outbox = self.outboxes.borrow().get(&session).cloned();
+            if let Some(outbox) = outbox {
+                let other = own != Some(session);
+                woken |= outbox.put(effect) && other;
+            }
+        }
         events.into_iter().for_each(|event| self.tell_event(event));
         let earlier = next.is_some_and(|next| self.alarm.get().is_none_or(|alarm| next < alarm));
         if earlier {
             self.alarm.set(next);
             self.earlier.notify_one();
         }
+        woken
+    }
+
+    /// What is left behind now. After a failure nothing is known of that.
+    pub(super) fn report(&self) -> Report {
+        self.engine.try_borrow_mut().map(|mut engine| engine.report(self.now())).unwrap_or_default()
     }
 
     pub(super) fn drained(&self, complete: bool) {
         (self.notify)(Notice::Drained(complete));
     }
 
-    pub(super) fn stopped(&self, reason: StopReason) {
+    pub(super) fn stopped(&self, reason: StopReason, report: Report) {
         match &reason {
             StopReason::Failure(why) => self.log.error("failed", &[("error", json!(why))]),
             _ => self.log.info("stopped", &[]),
         }
-        (self.notify)(Notice::Stopped(reason));
+        (self.notify)(Notice::Stopped(reason, report));
     }
 
     fn tell_event(&self, event: Event) {
@@ -104,6 +130,10 @@ impl State {
                 Event::WorkerLost { name, pid, leases } => {
                     let fields = [("name", json!(name)), ("pid", json!(pid)), ("leases", json!(leases.len()))];
                     self.log.info("a worker has gone, its leases are free", &fields);
+                }
+                Event::SlowWait(blocked) => {
+                    let who = [("blocked", json!(blocked))];
+                    self.log.warn("somebody waits for long", &who);
                 }
                 Event::NearCapacity { items, max_items } => {
                     self.log.warn("nearly full", &[("items", json!(items)), ("maxItems", json!(max_items))]);

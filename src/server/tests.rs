@@ -46,7 +46,7 @@ fn a_link_hears_that_the_broker_is_gone() {
     for mut link in links {
         assert!(link.receive_within(Duration::from_secs(10)).is_err());
     }
-    assert_eq!(*heard.lock().unwrap(), [Notice::Stopped(StopReason::Asked)]);
+    assert_eq!(*heard.lock().unwrap(), [Notice::Stopped(StopReason::Asked, crate::engine::Report::default())]);
     assert!(!pipe.exists());
 }
 

@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises'
+
 // A database with ten connections, numbered from 1. It stands for yours.
 const users = [
   { id: 1, name: 'Ada' },
@@ -16,4 +18,9 @@ export function getConnection(connId) {
       return { rows: tables[table].map(row => ({ ...row })) }
     }
   }
+}
+
+/** Stands for a change that nobody may see half done. */
+export async function migrate() {
+  await setTimeout(20)
 }

@@ -2,6 +2,6 @@ export default {
   rootDir: '..',
   testMatch: ['<rootDir>/debug/status.js'],
   globalSetup: './debug/setup.js',
-  globalTeardown: './teardown.js',
+  globalTeardown: './debug/teardown.js',
   testEnvironment: 'node'
 }

@@ -31,4 +31,15 @@ describe('shared API key', () => {
     },
     2 * TOGETHER_MS
   )
+
+  it(
+    'is made by one worker, and the others wait for it',
+    async () => {
+      const apiKey = await client.once('api-key-once', async () => generateApiKey(), { ttl: 600_000 })
+
+      const keys = await together(client, 'api-key-once', apiKey)
+      expect(keys).toEqual([apiKey, apiKey, apiKey, apiKey, apiKey])
+    },
+    TOGETHER_MS
+  )
 })

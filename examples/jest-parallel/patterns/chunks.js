@@ -43,4 +43,17 @@ describe('data processing', () => {
     },
     TOGETHER_MS
   )
+
+  // Ten chunks for five workers: each takes the next that nobody has taken, until all are done.
+  it('processes each chunk once, from a queue', async () => {
+    for await (const job of client.queue('chunks-to-do')) {
+      const result = processData(loadChunk(job.value))
+      await client.append('chunk-results', { chunk: job.value, ...result })
+      await job.ack()
+    }
+
+    const results = await client.collect('chunk-results')
+    expect(results.map(({ chunk }) => chunk).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(results.reduce((sum, result) => sum + result.sum, 0)).toBe((999 * 1000) / 2)
+  })
 })

@@ -38,3 +38,33 @@ describe('DB tests', () => {
     expect(conn.connId).toBeLessThanOrEqual(5)
   })
 })
+
+// Three databases for five workers: two wait. A lease needs no TTL, it ends with its worker.
+describe('DB tests, from a pool', () => {
+  let database
+  let conn
+
+  // All workers define the pool, alike; the first does it.
+  beforeAll(() => client.definePool('databases', 3))
+
+  beforeEach(async () => {
+    client.describe(expect.getState().currentTestName)
+    database = await client.acquire('databases')
+    conn = getConnection(database.number)
+  })
+
+  afterEach(() => database.release())
+
+  it('queries a database that nobody else uses', async () => {
+    const result = await conn.query('SELECT * FROM users')
+    expect(result.rows).toHaveLength(2)
+
+    const mine = (await client.listPool('databases')).find(({ number }) => number === database.number)
+    expect(mine).toMatchObject({ state: 'held', pid: process.pid, test: expect.stringContaining('that nobody else uses') })
+  })
+
+  it('never gets a fourth', async () => {
+    expect(conn.connId).toBeGreaterThanOrEqual(1)
+    expect(conn.connId).toBeLessThanOrEqual(3)
+  })
+})

@@ -25,3 +25,17 @@ describe('shared test setup', () => {
     expect(entry.expires - Date.now()).toBeGreaterThan(3_000_000)
   })
 })
+
+describe('shared test setup, once', () => {
+  beforeAll(async () => {
+    await client.once('seeded', async () => {
+      await runExpensiveSetup()
+      return { run: await client.incr('setups') }
+    })
+  })
+
+  it('was run by one worker', async () => {
+    expect(await client.get('seeded')).toEqual({ run: 1 })
+    expect(await client.get('setups')).toBe(1)
+  })
+})

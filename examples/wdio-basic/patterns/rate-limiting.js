@@ -24,4 +24,18 @@ describe('rate limiting', () => {
 
     expect(underWay.sort()).toEqual([1, 2, 3, 4, 5])
   })
+
+  it('counts all calls, and keeps to one rate over all workers', async () => {
+    await client.limit('api', { max: 20, per: 1000, burst: 5 })
+
+    const calls = []
+    for (let n = 0; n < 4; n += 1) {
+      await client.throttle('api')
+      calls.push(await client.incr('all-api-calls'))
+    }
+
+    // Five workers, four calls each: no number twice, none left out.
+    const all = (await together(client, 'all-calls', calls)).flat()
+    expect(all.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+  })
 })

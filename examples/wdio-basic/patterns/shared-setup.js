@@ -21,3 +21,19 @@ describe('shared setup', () => {
     expect(await client.get('setup')).toBe(true)
   })
 })
+
+describe('shared setup, once', () => {
+  const client = new Client(process.env.EPHEMERAL_PIPE)
+
+  before(async () => {
+    await client.once('seeded', async () => {
+      await doExpensiveSetup()
+      return { run: await client.incr('setups') }
+    })
+  })
+
+  it('was run by one worker', async () => {
+    expect(await client.get('seeded')).toEqual({ run: 1 })
+    expect(await client.get('setups')).toBe(1)
+  })
+})

@@ -28,4 +28,11 @@ describe('shared token', () => {
     await open('/tokens')
     await expect($('#status')).toHaveText('1 token seen')
   })
+
+  it('is made by one worker, and the others wait for it', async () => {
+    const token = await client.once('auth-token-once', async () => generateToken(), { ttl: 600_000 })
+
+    const tokens = await together(client, 'token-once', token)
+    expect(tokens).toEqual([token, token, token, token, token])
+  })
 })

@@ -5,6 +5,7 @@ import { Client } from 'ephemeral-broker'
 export class Shop {
   #signedIn = new Set()
   #tokens = new Set()
+  #sale = false
   #server
 
   async onPrepare() {
@@ -18,6 +19,11 @@ export class Shop {
     // The port is known only now: the workers read it from the broker.
     const client = new Client()
     await client.set('shop', `http://127.0.0.1:${this.#server.address().port}`)
+    // Its accounts, the first of which is the admin's.
+    await client.definePool(
+      'accounts',
+      Array.from({ length: 10 }, (_, index) => ({ account: index + 1, role: index === 0 ? 'admin' : 'shopper' }))
+    )
     await client.close()
   }
 
@@ -38,6 +44,15 @@ export class Shop {
     if (path === '/orders') {
       this.#tokens.add(query.get('token'))
       return 'your orders'
+    }
+    if (path === '/sale/begin') {
+      if (this.#sale) return 'there is a sale already'
+      this.#sale = true
+      return 'sale'
+    }
+    if (path === '/sale/end') {
+      this.#sale = false
+      return 'no sale'
     }
     if (path === '/tokens') return `${this.#tokens.size} token seen`
     return 'welcome'

@@ -1,0 +1,204 @@
+// @ts-check
+'use strict'
+
+const { BrokerError, show } = require('./errors.js')
+const { heldLost } = require('./failures.js')
+
+/** @typedef {InstanceType<typeof import('./calls.js').Calls>} Calls */
+/** @typedef {import('./calls.js').Ask} Ask */
+/** @typedef {import('./connection.js').Reply} Reply */
+
+const GONE = new Set(['closed', 'connection_closed', 'broker_unreachable'])
+
+/** What one has by a token. */
+class Held {
+  #calls
+  #session
+  #isHeld = false
+  /** Most never look at their signal. @type {AbortController | null} */
+  #controller = null
+  /** @type {InstanceType<typeof BrokerError> | null} */
+  #lost = null
+
+  /**
+   * Made while the reply is read, so that it belongs to the session that was granted it.
+   * @param {Calls} calls
+   * @param {Record<string, any>} reply
+   */
+  constructor(calls, { token, waited = 0 }) {
+    this.#calls = calls
+    this.#session = calls.connection.holdings.session
+    /** @type {number} */
+    this.token = token
+    this.waited = waited
+    this.#hold()
+  }
+
+  get signal() {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#lost) this.#controller.abort(this.#lost)
+    }
+    return this.#controller.signal
+  }
+
+  release() {
+    return this._end(releasing)
+  }
+
+  releaseSync() {
+    return this._endSync(releasing)
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.release()
+  }
+
+  /** Whether nothing is known of its end. */
+  get _isHeld() {
+    return this.#isHeld
+  }
+
+  /** Why it is not. */
+  get _reason() {
+    return this.#lost ?? notHeld()
+  }
+
+  /**
+   * Asks for something that is done with the token.
+   * @param {(calls: Calls, options: any, token: number) => Ask} make
+   * @returns {Promise<any>}
+   */
+  async _use(make) {
+    if (!this.#isHeld) throw this._reason
+    return this.#calls.ask(make, undefined, this.token)
+  }
+
+  /**
+   * @param {(calls: Calls, options: any, token: number) => Ask} make
+   * @returns {any}
+   */
+  _useSync(make) {
+    if (!this.#isHeld) throw this._reason
+    return this.#calls.askSync(make, undefined, this.token)
+  }
+
+  /**
+   * Asks for something that ends it.
+   * @param {(calls: Calls, options: any, token: number) => Ask} make
+   * @returns {Promise<any>} false when it was not held any more
+   */
+  async _end(make) {
+    if (!this.#letGo()) return false
+    try {
+      return await this.#calls.ask(make, undefined, this.token)
+    } catch (error) {
+      return this.#stillHeld(error)
+    }
+  }
+
+  /**
+   * @param {(calls: Calls, options: any, token: number) => Ask} make
+   * @returns {any}
+   */
+  _endSync(make) {
+    if (!this.#letGo()) return false
+    try {
+      return this.#calls.askSync(make, undefined, this.token)
+    } catch (error) {
+      return this.#stillHeld(error)
+    }
+  }
+
+  #hold() {
+    this.#isHeld = true
+    this.#calls.connection.holdings.add(this.token, reason => this.#lose(reason))
+  }
+
+  #letGo() {
+    if (!this.#isHeld) return false
+    this.#isHeld = false
+    this.#calls.connection.holdings.delete(this.token)
+    return true
+  }
+
+  /**
+   * After a request to end it failed.
+   * @param {any} error
+   */
+  #stillHeld(error) {
+    if (isGone(error)) {
+      this.#lost = heldLost(error.message)
+      return false
+    }
+    // Not answered, it may be asked again.
+    if (error?.code === 'timeout' && this.#session === this.#calls.connection.holdings.session) this.#hold()
+    throw error
+  }
+
+  /** @param {InstanceType<typeof BrokerError>} reason */
+  #lose(reason) {
+    this.#isHeld = false
+    this.#lost = reason
+    this.#controller?.abort(reason)
+  }
+}
+
+/**
+ * @param {Calls} _calls
+ * @param {unknown} _options
+ * @param {number} token
+ * @returns {Ask}
+ */
+function releasing(_calls, _options, token) {
+  return { label: 'release', body: releaseBody(token), decode: reply => reply.released }
+}
+
+/** @param {number} token */
+function releaseBody(token) {
+  return `"action":"release","token":${token}`
+}
+
+/**
+ * For requests that grant one token: gives it back.
+ * @param {Reply} reply
+ */
+function giveBack({ token }) {
+  return typeof token === 'number' ? [releaseBody(token)] : []
+}
+
+/**
+ * Whether a request failed because the connection is gone, and what was held with it.
+ * @param {any} error
+ */
+function isGone(error) {
+  return GONE.has(error?.code)
+}
+
+function notHeld() {
+  return new BrokerError('not_held', 'it was released already')
+}
+
+/**
+ * Runs a function while something is held. Its outcome counts, whatever comes of the release.
+ * @template {Held} H
+ * @param {H} held
+ * @param {(held: H) => any} fn
+ */
+async function holding(held, fn) {
+  try {
+    return await fn(held)
+  } finally {
+    await held.release().catch(() => false)
+  }
+}
+
+/**
+ * @param {unknown} fn
+ * @param {string} what
+ */
+function requireFunction(fn, what) {
+  if (typeof fn !== 'function') throw new BrokerError('invalid_option', `${what} takes a function, not ${show(fn)}`)
+}
+
+module.exports = { Held, releaseBody, giveBack, holding, isGone, requireFunction }

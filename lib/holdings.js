@@ -1,0 +1,89 @@
+// @ts-check
+'use strict'
+
+/** @typedef {InstanceType<typeof import('./errors.js').BrokerError>} BrokerError */
+
+/**
+ * Those that hold something. A client that nobody uses any more is collected, and what it holds is given back with that; but who has the value of a
+ * lease need not have kept the client.
+ * @type {Set<object>}
+ */
+const holders = new Set()
+
+/** What a connection holds: who is to be told when it is lost, by its token. */
+class Holdings {
+  /** @type {Map<number, (reason: BrokerError) => void>} */
+  #held = new Map()
+  #reserved = 0
+  /** Keeps the connection alive for as long as it holds something. */
+  #owner
+  /** Which session's they are: of another one, a token is nothing. */
+  session = 0
+  /** The highest token so far. */
+  seen = 0
+
+  /** @param {object} owner */
+  constructor(owner) {
+    this.#owner = owner
+  }
+
+  /**
+   * @param {number} token
+   * @param {(reason: BrokerError) => void} lose
+   */
+  add(token, lose) {
+    this.#held.set(token, lose)
+    this.see(token)
+    holders.add(this.#owner)
+  }
+
+  /** @param {number} token */
+  see(token) {
+    if (token > this.seen) this.seen = token
+  }
+
+  /** @param {number} token */
+  delete(token) {
+    this.#held.delete(token)
+    this.#leave()
+  }
+
+  /**
+   * Counts what has no token.
+   * @param {number} more
+   */
+  reserve(more) {
+    this.#reserved = Math.max(this.#reserved + more, 0)
+    if (this.#reserved > 0) holders.add(this.#owner)
+    else this.#leave()
+  }
+
+  /**
+   * @param {number} token
+   * @param {BrokerError} reason
+   */
+  lose(token, reason) {
+    const lose = this.#held.get(token)
+    this.delete(token)
+    lose?.(reason)
+  }
+
+  /** @param {() => BrokerError} why */
+  loseAll(why) {
+    this.session++
+    this.seen = 0
+    this.#reserved = 0
+    const held = [...this.#held.values()]
+    this.#held.clear()
+    this.#leave()
+    if (held.length === 0) return
+    const reason = why()
+    for (const lose of held) lose(reason)
+  }
+
+  #leave() {
+    if (this.#held.size === 0 && this.#reserved === 0) holders.delete(this.#owner)
+  }
+}
+
+module.exports = { Holdings }

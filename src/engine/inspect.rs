@@ -1,0 +1,535 @@
+//! What can be seen from outside: who holds what, who waits for whom. The shapes are those of `Inspection` and `BrokerReport` in index.d.ts.
+
+use super::event::Blocked;
+use super::hold::{Held, Hold};
+use super::lease::Taken;
+use super::permits;
+use super::pool::Holder;
+use super::resource::{Kind, Resource, ResourceId, State};
+use super::session::SessionId;
+use super::wait::WaitId;
+use super::{Engine, Micros};
+use hashbrown::HashMap;
+use serde::Serialize;
+use std::rc::Rc;
+
+/// The most holders that a message names.
+const MAX_NAMED: usize = 10;
+/// The most leaks that are told one by one.
+const MAX_LEAKS: usize = 100;
+/// The most waits that are remembered as the longest.
+const LONGEST: usize = 10;
+/// The most things that are listed of a session.
+const MAX_LISTED: usize = 1000;
+
+/// Who holds something. Spans are in ms.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct Party {
+    /// The name under which it was leased, or the session's.
+    pub worker: Option<String>,
+    /// The session's name, where it was leased under another.
+    #[serde(skip)]
+    pub session: Option<String>,
+    pub pid: Option<u32>,
+    pub test: Option<String>,
+    pub held_for: f64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct Inspection {
+    #[serde(rename = "self")]
+    pub asker: Option<u64>,
+    pub sessions: Vec<SessionView>,
+    pub pools: Vec<PoolView>,
+    pub queues: Vec<QueueView>,
+    pub limits: Vec<LimitView>,
+    pub barriers: Vec<BarrierView>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct SessionView {
+    pub session: u64,
+    pub name: String,
+    pub pid: Option<u32>,
+    pub test: Option<String>,
+    pub connected_for: f64,
+    pub holds: Vec<HoldView>,
+    pub waits: Vec<WaitView>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct HoldView {
+    pub kind: &'static str,
+    pub name: String,
+    pub number: Option<u64>,
+    pub token: u64,
+    pub held_for: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct WaitView {
+    pub kind: &'static str,
+    pub name: String,
+    pub waited: f64,
+    pub ahead: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct PoolView {
+    pub name: String,
+    pub size: Option<usize>,
+    pub held: usize,
+    pub discarded: usize,
+    pub waiting: usize,
+    pub peak: usize,
+    pub policy: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct QueueView {
+    pub name: String,
+    pub ready: usize,
+    pub taken: usize,
+    pub acked: u64,
+    pub failed: usize,
+    pub waiting: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct LimitView {
+    pub name: String,
+    pub max: u32,
+    pub per: f64,
+    pub burst: u32,
+    pub waiting: usize,
+    pub passed: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct BarrierView {
+    pub name: String,
+    pub parties: u32,
+    pub waiting: usize,
+    pub broken: bool,
+}
+
+/// What was not released.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct Leak {
+    pub kind: &'static str,
+    pub name: String,
+    pub number: Option<u64>,
+    pub worker: Option<String>,
+    pub pid: Option<u32>,
+    pub test: Option<String>,
+    pub held_for: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct LongWait {
+    pub kind: &'static str,
+    pub name: String,
+    pub worker: Option<String>,
+    pub test: Option<String>,
+    pub waited: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct PeakView {
+    pub name: String,
+    pub size: Option<usize>,
+    pub peak: u64,
+}
+
+/// What is told when the broker stops.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs)]
+pub struct Report {
+    pub leaked: Vec<Leak>,
+    pub leaked_count: usize,
+    pub longest_waits: Vec<LongWait>,
+    pub pools: Vec<PeakView>,
+}
+
+/// What is noted as it happens, for the report.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    leaked: Vec<Leak>,
+    leaked_count: usize,
+    /// The longest first.
+    longest: Vec<(Micros, LongWait)>,
+}
+
+impl Notes {
+    fn leak(&mut self, leak: Leak) {
+        self.leaked_count += 1;
+        if self.leaked.len() < MAX_LEAKS {
+            self.leaked.push(leak);
+        }
+    }
+}
+
+fn ms(span: Micros) -> f64 {
+    span as f64 / 1000.0
+}
+
+/// `worker-3 pid 4242 'logs in'`.
+fn name_worker(worker: Option<&str>, pid: Option<u32>, test: Option<&str>) -> String {
+    let mut name = worker.unwrap_or("somebody").to_owned();
+    if let Some(pid) = pid {
+        name.push_str(&format!(" pid {pid}"));
+    }
+    if let Some(test) = test {
+        name.push_str(&format!(" '{test}'"));
+    }
+    name
+}
+
+impl Engine {
+    /// All of it.
+    pub fn inspect(&self, now: Micros, asker: Option<SessionId>) -> Inspection {
+        let ahead = self.count_ahead();
+        let mut view = Inspection {
+            asker: asker.map(|asker| asker.0),
+            sessions: self.sessions.sorted().into_iter().map(|(id, _)| self.view_session(now, id, &ahead)).collect(),
+            pools: Vec::new(),
+            queues: Vec::new(),
+            limits: Vec::new(),
+            barriers: Vec::new(),
+        };
+        for (_, Resource { name, line, state, .. }) in self.resources.sorted() {
+            let (name, waiting) = (name.to_string(), line.len());
+            match state {
+                State::Pool(pool) => view.pools.push(PoolView {
+                    name,
+                    size: Some(pool.size()),
+                    held: pool.held(),
+                    discarded: pool.discarded(),
+                    waiting,
+                    peak: pool.peak(),
+                    policy: pool.policy().name(),
+                }),
+                State::Queue(queue) => {
+                    let (ready, taken, acked, failed) = queue.counts();
+                    view.queues.push(QueueView { name, ready, taken, acked, failed, waiting });
+                }
+                State::Limit(limit) => {
+                    let (max, per, burst, passed) = limit.figures();
+                    view.limits.push(LimitView { name, max, per: ms(per), burst, waiting, passed });
+                }
+                State::Barrier(barrier) => {
+                    let (parties, broken) = (barrier.parties(), !barrier.is_new());
+                    view.barriers.push(BarrierView { name, parties, waiting, broken });
+                }
+                _ => {}
+            }
+        }
+        view.pools.extend(self.open_pools());
+        view
+    }
+
+    /// Keys that are leased without being defined as pools.
+    fn open_pools(&self) -> Vec<PoolView> {
+        let mut held: std::collections::BTreeMap<&str, usize> = Default::default();
+        for lease in self.leases.iter().filter(|lease| self.find_pool(lease.key).is_err()) {
+            *held.entry(lease.key).or_default() += 1;
+        }
+        let peaks: std::collections::BTreeMap<&str, u64> = self.leases.peaks().collect();
+        let view = |(name, held): (&str, usize)| PoolView {
+            name: name.into(),
+            size: None,
+            held,
+            discarded: 0,
+            waiting: 0,
+            peak: peaks.get(name).map_or(held, |&peak| peak as usize),
+            policy: "lowest",
+        };
+        held.into_iter().map(view).collect()
+    }
+
+    /// How many stand before each wait, in the line where that are most.
+    fn count_ahead(&self) -> HashMap<WaitId, usize> {
+        let mut ahead: HashMap<WaitId, usize> = HashMap::new();
+        for (_, resource) in self.resources.sorted() {
+            for (place, wait) in self.waits.in_line(resource.line).enumerate() {
+                let before = ahead.entry(wait).or_default();
+                *before = place.max(*before);
+            }
+        }
+        ahead
+    }
+
+    fn view_session(&self, now: Micros, id: SessionId, ahead: &HashMap<WaitId, usize>) -> SessionView {
+        let session = self.sessions.get(id);
+        let mut holds: Vec<HoldView> =
+            self.holds.of_session(id).take(MAX_LISTED).map(|hold| self.view_hold(now, hold)).collect();
+        holds.extend(self.leases_of(id).map(|lease| HoldView {
+            kind: Kind::Pool.name(),
+            name: lease.key.into(),
+            number: Some(lease.number),
+            token: lease.token,
+            held_for: ms(now - lease.since),
+            shared: None,
+            amount: None,
+        }));
+        holds.sort_by_key(|hold| hold.token);
+        let view = |wait| self.view_wait(now, wait, ahead.get(&wait).copied().unwrap_or(0));
+        let mut waits: Vec<WaitView> = self.waits.of_session(id).take(MAX_LISTED).filter_map(view).collect();
+        waits.sort_by(|a, b| b.waited.total_cmp(&a.waited));
+        SessionView {
+            session: id.0,
+            name: session.map_or_else(String::new, |session| session.name.to_string()),
+            pid: session.and_then(|session| session.pid),
+            test: session.and_then(|session| session.test.as_ref()).map(|test| test.to_string()),
+            connected_for: session.map_or(0.0, |session| ms(now - session.since)),
+            holds,
+            waits,
+        }
+    }
+
+    fn view_hold(&self, now: Micros, hold: &Hold) -> HoldView {
+        let (kind, name, number) = self.identify(hold);
+        let (shared, amount) = match (hold.what, kind) {
+            (Held::Permits { amount, .. }, Kind::Lock) => (Some(permits::is_shared(amount)), None),
+            (Held::Permits { amount, .. }, _) => (None, Some(amount)),
+            _ => (None, None),
+        };
+        HoldView { kind: kind.name(), name, number, token: hold.token, held_for: ms(now - hold.since), shared, amount }
+    }
+
+    fn view_wait(&self, now: Micros, id: WaitId, ahead: usize) -> Option<WaitView> {
+        let resource = self.resources.get(self.waits.resource(id)?)?;
+        Some(WaitView {
+            kind: resource.kind.name(),
+            name: resource.name.to_string(),
+            waited: ms(now - self.waits.get(id)?.since),
+            ahead,
+        })
+    }
+
+    /// The leases that a session took, and that are its thread's.
+    pub(super) fn leases_of(&self, id: SessionId) -> impl Iterator<Item = Taken<'_>> {
+        let holder = self.sessions.holder(id);
+        holder
+            .into_iter()
+            .flat_map(|holder| self.leases.of_holder(holder))
+            .filter(move |lease| lease.session == Some(id))
+    }
+
+    /// What a hold is of.
+    fn identify(&self, hold: &Hold) -> (Kind, String, Option<u64>) {
+        let resource = hold.what.resource().and_then(|id| self.resources.get(id));
+        match (hold.what, resource) {
+            (Held::Value { place, .. }, Some(resource)) => {
+                (resource.kind, resource.name.to_string(), Some(u64::from(place) + self.config.lease_start))
+            }
+            (_, Some(resource)) => (resource.kind, resource.name.to_string(), None),
+            (_, None) => {
+                let name = self.reservations.name(hold.token);
+                (Kind::Reservation, name.map_or_else(String::new, |(_, value)| value.to_string()), None)
+            }
+        }
+    }
+
+    /// What holds of a resource there are.
+    pub(super) fn holders(&self, id: ResourceId) -> Vec<Holder> {
+        match self.resources.get(id).map(|resource| &resource.state) {
+            Some(State::Pool(pool)) => pool.holders().collect(),
+            Some(State::Permits(permits)) => permits.holders().map(|(token, _)| Holder::Token(token)).collect(),
+            Some(State::Once(making)) => making.maker().map(Holder::Token).into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn party(&self, now: Micros, holder: Holder) -> Option<Party> {
+        let (session, since, test, worker) = match holder {
+            Holder::Token(token) => {
+                let hold = self.holds.get(token)?;
+                (Some(hold.session), hold.since, hold.test.clone(), None)
+            }
+            Holder::Lease(slot) => {
+                let lease = self.leases.taken(slot)?;
+                (lease.session, lease.since, lease.test.cloned(), Some(lease.worker.to_owned()))
+            }
+        };
+        let session = session.and_then(|session| self.sessions.get(session));
+        let name = session.map(|session| session.name.to_string());
+        Some(Party {
+            session: name.clone().filter(|name| worker.as_ref().is_some_and(|worker| worker != name)),
+            worker: worker.or(name),
+            pid: session.and_then(|session| session.pid),
+            test: test.or_else(|| session.and_then(|session| session.test.clone())).map(|test| test.to_string()),
+            held_for: ms(now - since),
+        })
+    }
+
+    pub(super) fn parties(&self, now: Micros, id: ResourceId) -> Vec<Party> {
+        self.holders(id).into_iter().filter_map(|holder| self.party(now, holder)).collect()
+    }
+
+    /// `: worker-3 pid 4242 'logs in' for 12.3 s, …`, for the end of a message.
+    pub(super) fn name_parties(&self, parties: &[Party]) -> String {
+        if parties.is_empty() {
+            return String::new();
+        }
+        let named: Vec<String> = parties
+            .iter()
+            .take(MAX_NAMED)
+            .map(|party| {
+                let alias = party.worker.as_ref().zip(party.session.as_ref());
+                let worker = alias.map(|(worker, session)| format!("{worker} ({session})"));
+                let worker = worker.as_deref().or(party.worker.as_deref());
+                let name = name_worker(worker, party.pid, party.test.as_deref());
+                format!("{name} for {:.1} s", party.held_for / 1000.0)
+            })
+            .collect();
+        let more = parties.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!(": {}{more}", named.join(", "))
+    }
+
+    pub(super) fn name_session(&self, id: SessionId) -> String {
+        let Some(session) = self.sessions.get(id) else { return "somebody".into() };
+        name_worker(Some(&session.name), session.pid, session.test.as_deref())
+    }
+
+    /// `the lock "a"`.
+    pub(super) fn name_resource(&self, id: ResourceId) -> String {
+        self.resources
+            .get(id)
+            .map_or_else(String::new, |resource| format!("the {} \"{}\"", resource.kind.name(), resource.name))
+    }
+
+    /// Who waits, and for whom.
+    pub(super) fn blocked(&self, now: Micros, id: WaitId) -> Option<Blocked> {
+        let (wait, resource) = (self.waits.get(id)?, self.waits.resource(id)?);
+        let session = self.sessions.get(wait.session);
+        Some(Blocked {
+            kind: self.resources.get(resource)?.kind.name(),
+            name: self.name_of(resource).to_string(),
+            worker: session.map(|session| session.name.to_string()),
+            pid: session.and_then(|session| session.pid),
+            test: session.and_then(|session| session.test.as_ref()).map(|test| test.to_string()),
+            waited: ms(now - wait.since),
+            holders: self.parties(now, resource),
+        })
+    }
+
+    /// Notes how long somebody waited.
+    pub(super) fn note_wait(&mut self, now: Micros, id: WaitId) {
+        let Some((since, session)) = self.waits.get(id).map(|wait| (wait.since, wait.session)) else { return };
+        let waited = now - since;
+        let longest = &self.notes.longest;
+        if waited == 0 || longest.len() >= LONGEST && longest.last().is_some_and(|&(last, _)| last >= waited) {
+            return;
+        }
+        let Some(resource) = self.waits.resource(id).and_then(|resource| self.resources.get(resource)) else { return };
+        if !resource.kind.is_hindrance() {
+            return;
+        }
+        let session = self.sessions.get(session);
+        let long = LongWait {
+            kind: resource.kind.name(),
+            name: resource.name.to_string(),
+            worker: session.map(|session| session.name.to_string()),
+            test: session.and_then(|session| session.test.as_ref()).map(|test| test.to_string()),
+            waited: ms(waited),
+        };
+        let at = self.notes.longest.partition_point(|&(other, _)| other >= waited);
+        self.notes.longest.insert(at, (waited, long));
+        self.notes.longest.truncate(LONGEST);
+    }
+
+    /// Notes what a session did not release.
+    pub(super) fn note_leaks(&mut self, now: Micros, session: SessionId, with_leases: bool) {
+        let mut leaks = Vec::new();
+        for hold in self.holds.of_session(session) {
+            if matches!(hold.what, Held::Reservation) {
+                // Made to be kept until the end.
+                continue;
+            }
+            let (kind, name, number) = self.identify(hold);
+            let party = self.party(now, Holder::Token(hold.token));
+            leaks.push(leak(kind, name, number, party));
+        }
+        if with_leases && let Some(holder) = self.sessions.holder(session) {
+            for lease in self.leases.of_holder(holder) {
+                leaks.push(self.leaked_lease(now, &lease));
+            }
+        }
+        leaks.into_iter().for_each(|leak| self.notes.leak(leak));
+    }
+
+    fn leaked_lease(&self, now: Micros, lease: &Taken<'_>) -> Leak {
+        let party = self.party(now, Holder::Lease(lease.slot));
+        leak(Kind::Pool, lease.key.into(), Some(lease.number), party)
+    }
+
+    /// What is told at the end. What is held now counts as left behind.
+    pub fn report(&mut self, now: Micros) -> Report {
+        let sessions: Vec<SessionId> = self.sessions.sorted().into_iter().map(|(id, _)| id).collect();
+        for session in sessions {
+            self.note_leaks(now, session, false);
+        }
+        let leases: Vec<Leak> = self.leases.iter().map(|lease| self.leaked_lease(now, &lease)).collect();
+        leases.into_iter().for_each(|leak| self.notes.leak(leak));
+        for wait in self.waits.all() {
+            self.note_wait(now, wait);
+        }
+        let mut pools: Vec<PeakView> = Vec::new();
+        for (_, resource) in self.resources.sorted() {
+            if let State::Pool(pool) = &resource.state {
+                let (size, peak) = (Some(pool.size() + pool.discarded()), pool.peak() as u64);
+                pools.push(PeakView { name: resource.name.to_string(), size, peak });
+            }
+        }
+        let mut open: Vec<PeakView> =
+            self.leases.peaks().map(|(name, peak)| PeakView { name: name.into(), size: None, peak }).collect();
+        open.sort_by(|a, b| a.name.cmp(&b.name));
+        pools.extend(open);
+        let notes = std::mem::take(&mut self.notes);
+        let longest_waits = notes.longest.into_iter().map(|(_, wait)| wait).collect();
+        Report { leaked: notes.leaked, leaked_count: notes.leaked_count, longest_waits, pools }
+    }
+
+    /// The name of a resource.
+    pub(super) fn name_of(&self, id: ResourceId) -> Rc<str> {
+        self.resources.get(id).map_or_else(|| "".into(), |resource| resource.name.clone())
+    }
+}
+
+fn leak(kind: Kind, name: String, number: Option<u64>, party: Option<Party>) -> Leak {
+    let Some(Party { worker, pid, test, held_for, .. }) = party else {
+        return Leak { kind: kind.name(), name, number, worker: None, pid: None, test: None, held_for: 0.0 };
+    };
+    Leak { kind: kind.name(), name, number, worker, pid, test, held_for }
+}

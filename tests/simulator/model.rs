@@ -1,0 +1,654 @@
+//! What replies and effects say, and nothing else: who holds what, who waits in which line. Whatever contradicts it is a breach, and the run is over.
+//!
+//! Lines are ordered by tickets, which rise; so a line is a set of them.
+
+use crate::deadlock;
+use crate::keys::Keys;
+use crate::lines::{Barrier, Limit, Permits, Queue};
+use crate::pools::{Lease, Pool};
+use crate::step::{POOLS, Step, VALUES, Want};
+use ephemeral_broker::engine::{Effect, Engine, Error, Event, Micros, Reply, SessionId};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+thread_local! {
+    /// The seed of the run and the step that it is at.
+    pub static AT: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+pub fn breach(text: &str) -> ! {
+    let (seed, step) = AT.get();
+    panic!("breach: {text}; step {step}, SIM_SEED={seed}");
+}
+
+macro_rules! ensure {
+    ($holds:expr, $($text:tt)+) => {
+        if !$holds {
+            $crate::model::breach(&format!($($text)+));
+        }
+    };
+}
+pub(crate) use ensure;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Line {
+    Pool(usize),
+    Lock(usize),
+    Semaphore(usize),
+    Once(usize),
+    Value(usize),
+    Queue(usize),
+    Done(usize),
+    Limit(usize),
+    Barrier(usize),
+}
+
+#[derive(Debug, Clone)]
+pub struct Pending {
+    pub session: SessionId,
+    pub want: Want,
+    pub since: Micros,
+    pub due: Option<Micros>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    Value { pool: usize, place: usize },
+    Lock { lock: usize },
+    Permits { semaphore: usize },
+    Making { key: usize },
+    Item { queue: usize, item: usize },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Hold {
+    pub session: SessionId,
+    pub ttl: Option<Micros>,
+    pub due: Option<Micros>,
+    pub what: Held,
+}
+
+/// What of the engine's configuration matters here.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    pub default_ttl: Option<Micros>,
+    pub lease_ttl: Option<Micros>,
+    pub refresh_on_get: bool,
+    pub max_items: usize,
+    pub lease_start: u64,
+}
+
+#[derive(Debug)]
+pub struct Model {
+    pub settings: Settings,
+    pub now: Micros,
+    /// Counts steps: what comes free in one step comes free at the same time.
+    pub step: u64,
+    /// The process and the thread of each.
+    pub sessions: BTreeMap<SessionId, (usize, u64)>,
+    pub pending: BTreeMap<u64, Pending>,
+    pub waits_of: BTreeMap<SessionId, BTreeSet<u64>>,
+    pub lines: BTreeMap<Line, BTreeSet<u64>>,
+    wait_dues: BTreeSet<(Micros, u64)>,
+    pub holds: BTreeMap<u64, Hold>,
+    pub holds_of: BTreeMap<SessionId, BTreeSet<u64>>,
+    hold_dues: BTreeSet<(Micros, u64)>,
+    last_token: u64,
+    pub reservations: BTreeMap<(usize, usize), SessionId>,
+    pub pools: Vec<Option<Pool>>,
+    pub leases: BTreeMap<(usize, usize), Lease>,
+    /// Whose lease has run out, so that they may be given its number again, or be told.
+    pub lost: BTreeSet<(usize, usize)>,
+    ran_out: BTreeSet<u64>,
+    pub locks: Vec<BTreeMap<u64, bool>>,
+    pub semaphores: Vec<Permits>,
+    pub keys: Keys,
+    pub queues: Vec<Queue>,
+    /// What was pushed, by number: the attempts so far.
+    pub items: Vec<u32>,
+    pub limits: Vec<Option<Limit>>,
+    pub barriers: Vec<Barrier>,
+    pub lists: Vec<Vec<String>>,
+    /// Where somebody's time was over in this step: who was behind him may be too late in the same step.
+    timed_out: BTreeSet<Line>,
+    pub answers: u64,
+    pub grants: u64,
+    pub deadlocks: u64,
+}
+
+impl Model {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            now: 0,
+            step: 0,
+            sessions: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            waits_of: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            wait_dues: BTreeSet::new(),
+            holds: BTreeMap::new(),
+            holds_of: BTreeMap::new(),
+            hold_dues: BTreeSet::new(),
+            last_token: 0,
+            reservations: BTreeMap::new(),
+            pools: vec![const { None }; POOLS.len()],
+            leases: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            ran_out: BTreeSet::new(),
+            locks: vec![BTreeMap::new(); 3],
+            semaphores: vec![Permits::default(); 3],
+            keys: Keys::default(),
+            queues: vec![Queue::default(); 3],
+            items: Vec::new(),
+            limits: vec![const { None }; 3],
+            barriers: vec![Barrier::default(); 3],
+            lists: vec![Vec::new(); 2],
+            timed_out: BTreeSet::new(),
+            answers: 0,
+            grants: 0,
+            deadlocks: 0,
+        }
+    }
+
+    /// Time goes on to `now`: what ends without anybody being told ends here.
+    pub fn begin(&mut self, now: Micros) {
+        self.now = now;
+        self.keys.expire(now);
+        for ((pool, worker), lease) in self.leases.clone() {
+            if lease.due.is_some_and(|due| due <= now) {
+                self.drop_lease(pool, worker);
+                self.lost.insert((pool, worker));
+                self.ran_out.insert(lease.token);
+            }
+        }
+    }
+
+    pub fn events(&mut self, events: &[Event]) {
+        for event in events {
+            if let Event::LeaseExpired { token, .. } = event {
+                ensure!(self.ran_out.remove(token), "a lease ran out before its time: {event:?}");
+            }
+        }
+        ensure!(self.ran_out.is_empty(), "leases should have run out, token {:?}", self.ran_out);
+    }
+
+    pub fn lines_of(want: &Want) -> BTreeSet<Line> {
+        let one = |line| BTreeSet::from([line]);
+        match *want {
+            Want::Values { ref parts, .. } => parts.iter().map(|&(pool, _)| Line::Pool(pool)).collect(),
+            Want::Number { pool, .. } => one(Line::Pool(pool)),
+            Want::Lock { lock, .. } => one(Line::Lock(lock)),
+            Want::Permits { semaphore, .. } => one(Line::Semaphore(semaphore)),
+            Want::Once { key, .. } => one(Line::Once(key)),
+            Want::WaitFor { key } | Want::Watch { key, .. } => one(Line::Value(key)),
+            Want::Take { queue, .. } => one(Line::Queue(queue)),
+            Want::Done { queue } => one(Line::Done(queue)),
+            Want::Pass { limit, .. } => one(Line::Limit(limit)),
+            Want::Arrive { barrier, .. } => one(Line::Barrier(barrier)),
+        }
+    }
+
+    /// A request was taken.
+    pub fn asked(&mut self, session: SessionId, ticket: u64, wait: Option<u64>, want: &Want) {
+        let due = wait.map(|ms| self.now + ms * 1000);
+        match *want {
+            Want::Permits { semaphore, permits, .. } => self.use_semaphore(semaphore, permits),
+            Want::Arrive { barrier, parties } => self.use_barrier(barrier, parties),
+            _ => {}
+        }
+        self.pending.insert(ticket, Pending { session, want: want.clone(), since: self.now, due });
+        self.waits_of.entry(session).or_default().insert(ticket);
+        for line in Self::lines_of(want) {
+            self.lines.entry(line).or_default().insert(ticket);
+        }
+        self.wait_dues.extend(due.map(|due| (due, ticket)));
+    }
+
+    /// Takes a request out of its lines.
+    pub fn leave(&mut self, ticket: u64) -> Option<Pending> {
+        let pending = self.pending.remove(&ticket)?;
+        if let Some(due) = pending.due {
+            self.wait_dues.remove(&(due, ticket));
+        }
+        if let Some(waits) = self.waits_of.get_mut(&pending.session) {
+            waits.remove(&ticket);
+        }
+        for line in Self::lines_of(&pending.want) {
+            if let Some(waits) = self.lines.get_mut(&line) {
+                waits.remove(&ticket);
+                if waits.is_empty() {
+                    self.lines.remove(&line);
+                }
+            }
+        }
+        Some(pending)
+    }
+
+    /// Leaves without what it wanted: a barrier breaks.
+    pub fn give_up(&mut self, ticket: u64) {
+        let Some(pending) = self.leave(ticket) else { return };
+        if let Want::Arrive { barrier, .. } = pending.want {
+            self.break_barrier(barrier);
+        }
+    }
+
+    pub fn line(&self, line: Line) -> impl DoubleEndedIterator<Item = u64> + '_ {
+        self.lines.get(&line).into_iter().flatten().copied()
+    }
+
+    pub fn waiting(&self, line: Line) -> usize {
+        self.lines.get(&line).map_or(0, BTreeSet::len)
+    }
+
+    pub fn is_head(&self, line: Line, ticket: u64) -> bool {
+        self.line(line).next() == Some(ticket)
+    }
+
+    pub fn ensure_head(&self, line: Line, ticket: u64) {
+        ensure!(
+            self.is_head(line, ticket),
+            "request {ticket} overtook {:?} in {line:?}",
+            self.line(line).take_while(|&other| other < ticket).collect::<Vec<_>>()
+        );
+    }
+
+    pub fn note_token(&mut self, token: u64) {
+        ensure!(token > self.last_token, "the token {token} is not above {}", self.last_token);
+        self.last_token = token;
+        self.grants += 1;
+    }
+
+    pub fn hold(&mut self, session: SessionId, token: u64, ttl: Option<Micros>, what: Held) {
+        self.note_token(token);
+        let due = ttl.map(|ttl| self.now + ttl);
+        self.holds.insert(token, Hold { session, ttl, due, what });
+        self.holds_of.entry(session).or_default().insert(token);
+        self.hold_dues.extend(due.map(|due| (due, token)));
+    }
+
+    /// Ends a hold, but not what it means for what was held.
+    pub fn unhold(&mut self, token: u64) -> Option<Hold> {
+        let hold = self.holds.remove(&token)?;
+        if let Some(tokens) = self.holds_of.get_mut(&hold.session) {
+            tokens.remove(&token);
+        }
+        if let Some(due) = hold.due {
+            self.hold_dues.remove(&(due, token));
+        }
+        Some(hold)
+    }
+
+    /// Gives back what stands under a token; `crashed`: its holder is gone.
+    pub fn give_back(&mut self, token: u64, crashed: bool) {
+        let Some(hold) = self.unhold(token) else { return };
+        match hold.what {
+            Held::Value { pool, place } => self.free_place(pool, place),
+            Held::Lock { lock } => {
+                self.locks[lock].remove(&token);
+            }
+            Held::Permits { semaphore } => {
+                self.semaphores[semaphore].holders.remove(&token);
+            }
+            Held::Making { key } => self.keys.stop_making(key, token),
+            Held::Item { queue, item } if crashed => self.item_failed(queue, item),
+            Held::Item { queue, item } => self.item_put_back(queue, item),
+        }
+    }
+
+    /// The session's own hold.
+    pub fn own(&self, session: SessionId, token: u64) -> Option<Hold> {
+        self.holds.get(&token).copied().filter(|hold| hold.session == session)
+    }
+
+    pub fn effect(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Answer { session, ticket, outcome } => self.answered(*session, *ticket, outcome),
+            Effect::Lost { session, token, .. } => {
+                let Some(hold) = self.own(*session, *token) else {
+                    breach(&format!("{session:?} lost the token {token}, which it does not hold"))
+                };
+                ensure!(hold.due.is_some_and(|due| due <= self.now), "token {token} was lost before its time");
+                self.give_back(*token, false);
+            }
+        }
+    }
+
+    fn answered(&mut self, session: SessionId, ticket: u64, outcome: &Result<Reply<'static>, Error>) {
+        let Some(Pending { session: asker, want, since, due }) = self.pending.get(&ticket).cloned() else {
+            breach(&format!("request {ticket} does not wait, and was answered {outcome:?}"))
+        };
+        ensure!(asker == session, "request {ticket} is not that of {session:?}");
+        ensure!(self.sessions.contains_key(&session), "{session:?} is closed, and was answered");
+        self.answers += 1;
+        let reply = match outcome {
+            Ok(reply) => reply,
+            Err(error) => return self.refused(ticket, &want, due, error),
+        };
+        let told = match (&want, reply) {
+            (Want::Values { parts, ttl }, Reply::Leases { leases, waited }) => {
+                self.values_granted(session, ticket, parts, ttl.map(|ms| ms * 1000), leases);
+                Some(*waited)
+            }
+            (&Want::Number { pool, worker, ttl, detached }, Reply::Leased(granted)) => {
+                self.number_granted(Some(session), ticket, (pool, worker), ttl, detached, *granted);
+                None
+            }
+            (&Want::Lock { lock, shared }, &Reply::Held { token, waited }) => {
+                self.lock_granted(session, ticket, lock, shared, token);
+                Some(waited)
+            }
+            (&Want::Permits { semaphore, amount, .. }, &Reply::Held { token, waited }) => {
+                self.permits_granted(session, ticket, semaphore, amount, token);
+                Some(waited)
+            }
+            (&Want::Once { key, refresh }, Reply::Kept { kept, token, waited }) => {
+                self.ensure_head(Line::Once(key), ticket);
+                self.keys.check_kept(self.now, key, kept);
+                let due_soon = kept.expires_in.is_some_and(|left| left < refresh.unwrap_or(0) * 1000);
+                let refreshes = due_soon && self.keys.refreshers[key].is_none();
+                ensure!(token.is_some() == refreshes, "key {key} is to be made anew: {refreshes}, but {reply:?}");
+                if let Some(token) = *token {
+                    self.hold(session, token, None, Held::Making { key });
+                    self.keys.refreshers[key] = Some(token);
+                }
+                Some(*waited)
+            }
+            (&Want::Once { key, .. }, &Reply::Run { token, waited }) => {
+                self.ensure_head(Line::Once(key), ticket);
+                ensure!(self.keys.get(key).is_none(), "key {key} has a value, and {ticket} is to make one");
+                self.keys.ensure_not_made(key);
+                self.hold(session, token, None, Held::Making { key });
+                self.keys.makers[key] = Some(token);
+                Some(waited)
+            }
+            (&Want::WaitFor { key }, Reply::Kept { kept, token: None, waited }) => {
+                self.keys.check_kept(self.now, key, kept);
+                Some(*waited)
+            }
+            (&Want::Watch { key, after }, Reply::Changed { kept, waited }) => {
+                match kept {
+                    Some(kept) => self.keys.check_kept(self.now, key, kept),
+                    None => ensure!(self.keys.get(key).is_none(), "key {key} has a value, and a watcher was told none"),
+                }
+                let version = kept.as_ref().map_or(0, |kept| kept.version);
+                ensure!(version != after, "a watcher of key {key} was told of version {after} again");
+                Some(*waited)
+            }
+            (&Want::Take { queue, .. }, Reply::Item { json, token, attempt, waited }) => {
+                self.item_given(session, ticket, queue, json, *token, *attempt);
+                Some(*waited)
+            }
+            (&Want::Take { queue, until_done }, Reply::NoItem { done: true }) => {
+                ensure!(until_done && self.queues[queue].is_done(), "queue {queue} is not done, and {ticket} was told so");
+                None
+            }
+            (&Want::Take { .. }, Reply::NoItem { done: false }) => {
+                self.ensure_too_late(ticket, due);
+                None
+            }
+            (&Want::Done { queue }, Reply::AllDone { acked, failures }) => {
+                self.ensure_head(Line::Done(queue), ticket);
+                self.check_done(queue, *acked, failures);
+                None
+            }
+            (&Want::Pass { limit, cost }, &Reply::Passed { waited }) => {
+                self.ensure_head(Line::Limit(limit), ticket);
+                let now = self.now;
+                let Some(limit) = &mut self.limits[limit] else { breach("a limit that is not defined let through") };
+                limit.pass(now, cost);
+                Some(waited)
+            }
+            (&Want::Arrive { barrier, parties }, &Reply::Arrived { index, waited }) => {
+                self.arrived(ticket, barrier, parties, index);
+                Some(waited)
+            }
+            _ => breach(&format!("request {ticket} for {want:?} was answered {reply:?}")),
+        };
+        let waited = self.now - since;
+        ensure!(told.is_none_or(|told| told == waited), "{ticket} waited for {waited} µs and was told {told:?}");
+        self.leave(ticket);
+    }
+
+    fn refused(&mut self, ticket: u64, want: &Want, due: Option<Micros>, error: &Error) {
+        match (want, error) {
+            (Want::Values { .. } | Want::Number { .. }, Error::PoolExhausted { .. })
+            | (Want::Pass { .. }, Error::RateLimited { .. })
+            | (
+                Want::Lock { .. }
+                | Want::Permits { .. }
+                | Want::Once { .. }
+                | Want::WaitFor { .. }
+                | Want::Watch { .. }
+                | Want::Done { .. }
+                | Want::Arrive { .. },
+                Error::Timeout { .. },
+            ) => {
+                self.ensure_too_late(ticket, due);
+                self.give_up(ticket);
+                return;
+            }
+            (&Want::Number { pool, worker, .. }, Error::NotOwner { .. }) => {
+                let session = self.pending[&ticket].session;
+                self.ensure_not_owner(Some(session), pool, worker);
+            }
+            (&Want::Arrive { barrier, .. }, Error::BarrierBroken { .. }) => self.told_broken(barrier),
+            (&Want::Once { key, .. }, Error::OnceFailed { .. }) => {
+                self.ensure_head(Line::Once(key), ticket);
+                ensure!(self.keys.failing == Some(key), "the maker of key {key} did not fail for all, and {ticket} was told so");
+            }
+            _ => breach(&format!("request {ticket} for {want:?} was refused: {error}")),
+        }
+        self.leave(ticket);
+    }
+
+    /// It was given nothing: its time must be over, and it must have had to wait.
+    fn ensure_too_late(&mut self, ticket: u64, due: Option<Micros>) {
+        ensure!(due.is_some_and(|due| due <= self.now), "request {ticket} was told that its time is over before it was");
+        let lines = Self::lines_of(&self.pending[&ticket].want);
+        if lines.is_disjoint(&self.timed_out) {
+            ensure!(!self.is_servable(ticket), "request {ticket} could be served, and was told that its time is over");
+        }
+        self.timed_out.extend(lines);
+    }
+
+    /// Whether it can be said for certain that it should have been served.
+    pub fn is_servable(&self, ticket: u64) -> bool {
+        let want = &self.pending[&ticket].want;
+        match *want {
+            Want::Values { .. } | Want::Number { .. } => self.pool_can_serve(ticket, want),
+            Want::Lock { lock, shared } => self.is_head(Line::Lock(lock), ticket) && self.lock_is_free(lock, shared),
+            Want::Permits { semaphore, amount, .. } => {
+                self.is_head(Line::Semaphore(semaphore), ticket) && self.semaphores[semaphore].free() >= u64::from(amount)
+            }
+            Want::Once { key, .. } => {
+                self.is_head(Line::Once(key), ticket) && (self.keys.get(key).is_some() || self.keys.is_idle(key))
+            }
+            Want::WaitFor { key } => self.keys.get(key).is_some(),
+            Want::Watch { key, after } => self.keys.version(key).is_some_and(|version| version != after),
+            Want::Take { queue, until_done } => {
+                let queue_now = &self.queues[queue];
+                (self.is_head(Line::Queue(queue), ticket) && !queue_now.ready.is_empty())
+                    || (until_done && queue_now.is_done())
+            }
+            Want::Done { queue } => self.queues[queue].is_done(),
+            Want::Pass { limit, cost } => {
+                self.is_head(Line::Limit(limit), ticket)
+                    && self.limits[limit].as_ref().is_some_and(|limit| limit.could_pass(self.now, cost))
+            }
+            Want::Arrive { barrier, parties } => self.waiting(Line::Barrier(barrier)) >= parties as usize,
+        }
+    }
+
+    /// A request was refused at once.
+    pub fn refused_at_once(&mut self, session: SessionId, ticket: u64, wait: Option<u64>, want: &Want, error: &Error) {
+        match (want, error) {
+            (_, Error::SessionRequired) => {
+                ensure!(!self.sessions.contains_key(&session), "{session:?} is open, and has no session");
+            }
+            (Want::Values { parts, .. }, Error::NoPool { .. }) => {
+                ensure!(parts.iter().any(|&(pool, _)| self.pools[pool].is_none()), "all pools are there: {parts:?}");
+            }
+            (Want::Values { parts, .. }, Error::NoMatch { .. }) => self.ensure_no_match(parts),
+            (&Want::Number { pool, worker, .. }, Error::NotOwner { .. }) => {
+                self.ensure_not_owner(Some(session), pool, worker);
+            }
+            (&Want::Number { pool, worker, .. }, Error::LeaseLost { .. }) => {
+                ensure!(self.lost.remove(&(pool, worker)), "{worker} lost nothing of {pool}");
+            }
+            (&Want::Permits { semaphore, permits, amount }, Error::Mismatch { .. }) => {
+                let there = &self.semaphores[semaphore];
+                let used = !there.holders.is_empty() || self.waiting(Line::Semaphore(semaphore)) > 0;
+                ensure!(used && there.capacity != permits && amount <= permits, "{want:?} should fit {there:?}");
+            }
+            (&Want::Permits { permits, amount, .. }, Error::Invalid { .. }) => {
+                ensure!(amount == 0 || amount > permits, "{want:?} is valid");
+            }
+            (&Want::Pass { limit, .. }, Error::NoLimit { .. }) => {
+                ensure!(self.limits[limit].is_none(), "the limit {limit} is there");
+            }
+            (&Want::Pass { limit, cost }, Error::Invalid { .. }) => {
+                ensure!(self.limits[limit].as_ref().is_some_and(|limit| cost == 0 || cost > limit.max), "{want:?} is valid");
+            }
+            (&Want::Pass { limit, cost }, Error::RateLimited { .. }) => {
+                let Some(wait) = wait else { breach("who waits for ever was refused by a limit") };
+                let until = self.now + wait * 1000;
+                let free = self.limits[limit].as_ref().is_some_and(|limit| limit.could_pass(until, cost));
+                ensure!(!free || self.waiting(Line::Limit(limit)) > 0, "{want:?} could pass within {wait} ms");
+            }
+            (&Want::Arrive { barrier, parties }, Error::Mismatch { .. }) => {
+                let there = &self.barriers[barrier];
+                let used = there.broken.is_some() || self.waiting(Line::Barrier(barrier)) > 0;
+                ensure!(used && there.parties != parties, "{want:?} should fit {there:?}");
+            }
+            (&Want::Arrive { barrier, .. }, Error::BarrierBroken { .. }) => self.came_too_late(barrier),
+            (_, Error::Deadlock { .. }) => {
+                ensure!(wait != Some(0), "who does not wait was refused as in a deadlock");
+                ensure!(
+                    deadlock::has_cycle(self, session, want),
+                    "{session:?} was refused {want:?} as a deadlock, but is in no cycle"
+                );
+                self.deadlocks += 1;
+            }
+            _ => breach(&format!("request {ticket} for {want:?} was refused: {error}")),
+        }
+    }
+
+    pub fn opened(&mut self, session: SessionId, process: usize, thread: u64) {
+        ensure!(self.sessions.insert(session, (process, thread)).is_none(), "{session:?} was opened twice");
+    }
+
+    pub fn closed(&mut self, session: SessionId, orderly: bool) {
+        for ticket in self.waits_of.remove(&session).unwrap_or_default() {
+            self.give_up(ticket);
+        }
+        for token in self.holds_of.get(&session).cloned().unwrap_or_default() {
+            self.give_back(token, !orderly);
+        }
+        self.holds_of.remove(&session);
+        self.reservations.retain(|_, by| *by != session);
+        let thread = self.sessions.remove(&session);
+        if !self.sessions.values().any(|other| Some(*other) == thread) {
+            let gone: Vec<_> = self.leases.iter().filter(|(_, lease)| lease.holder == thread).map(|(&at, _)| at).collect();
+            gone.into_iter().for_each(|(pool, worker)| self.drop_lease(pool, worker));
+        }
+    }
+
+    pub fn reply(&mut self, step: &Step, outcome: &Result<Reply<'_>, Error>) {
+        match *step {
+            Step::Renew { session, token, ttl } => match (self.own(session, token), outcome) {
+                (None, Err(Error::NotHeld { .. })) => {}
+                (Some(hold), Ok(Reply::Renewed(left))) => {
+                    let ttl = ttl.map(|ms| ms * 1000).or(hold.ttl);
+                    ensure!(*left == ttl, "token {token} has {ttl:?} left, not {left:?}");
+                    self.unhold(token);
+                    let due = ttl.map(|ttl| self.now + ttl);
+                    self.holds.insert(token, Hold { ttl, due, ..hold });
+                    self.holds_of.entry(session).or_default().insert(token);
+                    self.hold_dues.extend(due.map(|due| (due, token)));
+                }
+                (hold, outcome) => breach(&format!("{step:?} of {hold:?} came to {outcome:?}")),
+            },
+            Step::Release { session, token, amount } => match (self.own(session, token), amount, outcome) {
+                (None, _, Ok(Reply::Released(false))) => {}
+                (Some(_), None, Ok(Reply::Released(true))) => self.give_back(token, false),
+                (Some(hold), Some(amount), outcome) => self.released_some(token, hold, amount, outcome),
+                (hold, _, outcome) => breach(&format!("{step:?} of {hold:?} came to {outcome:?}")),
+            },
+            Step::Reserve { session, space, ref values } => {
+                let mut got = Vec::new();
+                for (place, &value) in values.iter().enumerate() {
+                    if let std::collections::btree_map::Entry::Vacant(free) = self.reservations.entry((space, value)) {
+                        free.insert(session);
+                        got.push(place);
+                    }
+                }
+                ensure!(*outcome == Ok(Reply::Reserved(got.clone())), "{got:?} were free, and {step:?} came to {outcome:?}");
+            }
+            Step::Unreserve { session, space, ref values } => {
+                let distinct: BTreeSet<usize> = values.iter().copied().collect();
+                let own = |value: &&usize| self.reservations.get(&(space, **value)) == Some(&session);
+                let own: Vec<usize> = distinct.iter().filter(own).copied().collect();
+                ensure!(*outcome == Ok(Reply::Unreserved(own.len())), "{own:?} of {VALUES:?} were reserved: {outcome:?}");
+                own.iter().for_each(|&value| {
+                    self.reservations.remove(&(space, value));
+                });
+            }
+            Step::Append { list, ref items } => {
+                self.lists[list].extend(items.iter().cloned());
+                ensure!(*outcome == Ok(Reply::Length(self.lists[list].len())), "{step:?} came to {outcome:?}");
+            }
+            Step::Collect { list, from } => {
+                let Ok(Reply::Items { items, length, next: None }) = outcome else {
+                    breach(&format!("{step:?} came to {outcome:?}"))
+                };
+                let kept = &self.lists[list];
+                ensure!(*length == kept.len() && items[..] == kept[from.min(kept.len())..], "list {list} has lost items");
+            }
+            Step::Describe { .. } => ensure!(*outcome == Ok(Reply::Done), "{step:?} came to {outcome:?}"),
+            Step::Limit { limit, max, per, burst } => self.limit_defined(limit, Limit::new(max, per * 1000, burst), outcome),
+            Step::DefinePool { .. } | Step::AddToPool { .. } | Step::Discard { .. } => self.pool_changed(step, outcome),
+            Step::Lease { .. } | Step::ReleaseWorker { .. } => self.leases_changed(step, outcome),
+            Step::Push { .. } | Step::Ack { .. } | Step::Nack { .. } => self.queue_changed(step, outcome),
+            _ => self.key_changed(step, outcome),
+        }
+    }
+
+    /// The step is over: nobody is left waiting who could be served, nothing is over and not told, and the engine counts as the model does.
+    pub fn end(&mut self, engine: &Engine, thoroughly: bool) {
+        self.keys.failing = None;
+        for (&line, waits) in &self.lines {
+            // Behind the first that cannot be served only pools and keys have some that can.
+            let looked_at = match line {
+                Line::Pool(_) | Line::Value(_) | Line::Queue(_) if thoroughly => usize::MAX,
+                Line::Pool(_) | Line::Value(_) | Line::Queue(_) => 3,
+                _ => 1,
+            };
+            for &ticket in waits.iter().take(looked_at) {
+                ensure!(
+                    !self.is_servable(ticket),
+                    "lost waiter: request {ticket} for {:?} could be served",
+                    self.pending[&ticket].want
+                );
+            }
+        }
+        self.barriers_settled();
+        self.timed_out.clear();
+        let over = |due: Option<&(Micros, u64)>| due.is_some_and(|&(due, _)| due <= self.now);
+        ensure!(!over(self.wait_dues.first()), "request {:?} waits beyond its time", self.wait_dues.first());
+        ensure!(!over(self.hold_dues.first()), "token {:?} is held beyond its time", self.hold_dues.first());
+        let first = [self.wait_dues.first(), self.hold_dues.first()].into_iter().flatten().map(|&(due, _)| due).min();
+        if let Some(first) = first {
+            let next = engine.next_deadline();
+            ensure!(next.is_some_and(|next| next <= first), "something is due at {first}, but the engine's next is {next:?}");
+        }
+        ensure!(engine.waits() == self.pending.len(), "{} wait, not {}", self.pending.len(), engine.waits());
+        let holds = self.holds.len() + self.reservations.len();
+        ensure!(engine.holds() == holds, "{holds} things are held, not {}", engine.holds());
+        ensure!(engine.sessions() == self.sessions.len(), "{} sessions are open", self.sessions.len());
+        ensure!(engine.items() == self.keys.len(), "{} keys have values, not {}", self.keys.len(), engine.items());
+        if thoroughly {
+            self.check_views(engine);
+        }
+    }
+}
