@@ -135,7 +135,7 @@ export class Broker extends EventEmitter<BrokerEvents> {
   stop(): Promise<BrokerReport>
 
   /**
-   * What {@link Client.inspect} tells.
+   * What {@link Client.inspect} tells. (Others see the broker's own way in, once it is used, as a session named `host`.)
    * @throws {BrokerError} `not_started`
    * @example
    * ```js

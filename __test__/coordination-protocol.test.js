@@ -9,7 +9,7 @@ const { TIMEOUT, dial, greet, startBroker } = require('./support-coordination')
 const { actions } = require('./support-coordination/actions.js')
 
 /** What a request may be refused with for its members. */
-const REFUSALS = new Set(['invalid_request', 'key_required', 'invalid_ttl', 'invalid_value'])
+const REFUSALS = new Set(['invalid_request', 'worker_required', 'key_required', 'invalid_ttl', 'invalid_value'])
 
 /** @param {import('node:test').TestContext} t @param {...string} names */
 async function speak(t, ...names) {

@@ -60,7 +60,9 @@ pub enum Error {
     MaxWaits { limit: usize },
     #[error("max_items: there are {limit} {what}, no more are allowed")]
     Full { what: &'static str, limit: usize },
-    #[error("too_large: lists and queues may have {limit} bytes in all; {what} was not added to")]
+    #[error("too_large: a value for {what} has {size} bytes, {limit} are allowed (maxValueSize)")]
+    ItemTooLarge { what: String, size: usize, limit: usize },
+    #[error("too_large: lists, queues and pools may have {limit} bytes in all; {what} was not added to")]
     TooMuchKept { what: String, limit: usize },
     #[error("draining: the broker is about to stop and nobody waits any more")]
     Draining,
@@ -93,7 +95,7 @@ impl Error {
             Error::NotANumber { .. } => "invalid_value",
             Error::MaxWaits { .. } => "max_waits",
             Error::Full { .. } => "max_items",
-            Error::TooMuchKept { .. } => "too_large",
+            Error::TooMuchKept { .. } | Error::ItemTooLarge { .. } => "too_large",
             Error::Draining => "draining",
         }
     }

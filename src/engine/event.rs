@@ -1,4 +1,4 @@
-use super::inspect::Party;
+use super::views::Party;
 use serde::Serialize;
 
 /// Names a lease.

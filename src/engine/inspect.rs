@@ -1,4 +1,4 @@
-//! What can be seen from outside: who holds what, who waits for whom. The shapes are those of `Inspection` and `BrokerReport` in index.d.ts.
+//! What can be seen from outside: who holds what, who waits for whom.
 
 use super::event::Blocked;
 use super::hold::{Held, Hold};
@@ -7,10 +7,13 @@ use super::permits;
 use super::pool::Holder;
 use super::resource::{Kind, Resource, ResourceId, State};
 use super::session::SessionId;
+use super::views::{
+    BarrierView, HoldView, Inspection, Leak, LimitView, LongWait, Party, PeakView, PoolView, QueueView, Report,
+    SessionView, WaitView,
+};
 use super::wait::WaitId;
 use super::{Engine, Micros};
 use hashbrown::HashMap;
-use serde::Serialize;
 use std::rc::Rc;
 
 /// The most holders that a message names.
@@ -21,164 +24,6 @@ const MAX_LEAKS: usize = 100;
 const LONGEST: usize = 10;
 /// The most things that are listed of a session.
 const MAX_LISTED: usize = 1000;
-
-/// Who holds something. Spans are in ms.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct Party {
-    /// The name under which it was leased, or the session's.
-    pub worker: Option<String>,
-    /// The session's name, where it was leased under another.
-    #[serde(skip)]
-    pub session: Option<String>,
-    pub pid: Option<u32>,
-    pub test: Option<String>,
-    pub held_for: f64,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct Inspection {
-    #[serde(rename = "self")]
-    pub asker: Option<u64>,
-    pub sessions: Vec<SessionView>,
-    pub pools: Vec<PoolView>,
-    pub queues: Vec<QueueView>,
-    pub limits: Vec<LimitView>,
-    pub barriers: Vec<BarrierView>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct SessionView {
-    pub session: u64,
-    pub name: String,
-    pub pid: Option<u32>,
-    pub test: Option<String>,
-    pub connected_for: f64,
-    pub holds: Vec<HoldView>,
-    pub waits: Vec<WaitView>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct HoldView {
-    pub kind: &'static str,
-    pub name: String,
-    pub number: Option<u64>,
-    pub token: u64,
-    pub held_for: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shared: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub amount: Option<u32>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct WaitView {
-    pub kind: &'static str,
-    pub name: String,
-    pub waited: f64,
-    pub ahead: usize,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct PoolView {
-    pub name: String,
-    pub size: Option<usize>,
-    pub held: usize,
-    pub discarded: usize,
-    pub waiting: usize,
-    pub peak: usize,
-    pub policy: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct QueueView {
-    pub name: String,
-    pub ready: usize,
-    pub taken: usize,
-    pub acked: u64,
-    pub failed: usize,
-    pub waiting: usize,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct LimitView {
-    pub name: String,
-    pub max: u32,
-    pub per: f64,
-    pub burst: u32,
-    pub waiting: usize,
-    pub passed: u64,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct BarrierView {
-    pub name: String,
-    pub parties: u32,
-    pub waiting: usize,
-    pub broken: bool,
-}
-
-/// What was not released.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct Leak {
-    pub kind: &'static str,
-    pub name: String,
-    pub number: Option<u64>,
-    pub worker: Option<String>,
-    pub pid: Option<u32>,
-    pub test: Option<String>,
-    pub held_for: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct LongWait {
-    pub kind: &'static str,
-    pub name: String,
-    pub worker: Option<String>,
-    pub test: Option<String>,
-    pub waited: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct PeakView {
-    pub name: String,
-    pub size: Option<usize>,
-    pub peak: u64,
-}
-
-/// What is told when the broker stops.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
-#[serde(rename_all = "camelCase")]
-#[allow(missing_docs)]
-pub struct Report {
-    pub leaked: Vec<Leak>,
-    pub leaked_count: usize,
-    pub longest_waits: Vec<LongWait>,
-    pub pools: Vec<PeakView>,
-}
 
 /// What is noted as it happens, for the report.
 #[derive(Debug, Default)]

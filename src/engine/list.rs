@@ -4,7 +4,7 @@ use super::Engine;
 use super::command::Reply;
 use super::error::Error;
 
-/// The most bytes of all lists' and queues' items.
+/// The most bytes of all values in lists, queues and pools.
 const MAX_KEPT: usize = 256 * 1024 * 1024;
 /// The most lists.
 const MAX_LISTS: usize = 10_000;
@@ -16,8 +16,7 @@ impl Engine {
         if !self.lists.contains_key(list) && self.lists.len() >= MAX_LISTS {
             return Err(Error::Full { what: "lists", limit: MAX_LISTS });
         }
-        let bytes: usize = items.iter().map(|json| json.len()).sum();
-        self.keep_bytes(bytes, || format!("the list \"{list}\""))?;
+        self.keep_bytes(items, || format!("the list \"{list}\""))?;
         let kept = self.lists.entry(list.into()).or_default();
         kept.extend(items.iter().map(|&json| Box::from(json)));
         Ok(Reply::Length(kept.len()))
@@ -41,8 +40,13 @@ impl Engine {
         Reply::Items { items, length: kept.len(), next: (next < kept.len()).then_some(next) }
     }
 
-    /// Makes room for more bytes of lists and queues.
-    pub(super) fn keep_bytes(&mut self, bytes: usize, what: impl Fn() -> String) -> Result<(), Error> {
+    /// Makes room for more values of lists, queues and pools, each of which is as small as any value must be.
+    pub(super) fn keep_bytes(&mut self, values: &[&str], what: impl Fn() -> String) -> Result<(), Error> {
+        let limit = self.config.max_value_size;
+        if let Some(size) = values.iter().map(|json| json.len()).find(|&size| size > limit) {
+            return Err(Error::ItemTooLarge { what: what(), size, limit });
+        }
+        let bytes: usize = values.iter().map(|json| json.len()).sum();
         if self.kept_bytes + bytes > MAX_KEPT {
             return Err(Error::TooMuchKept { what: what(), limit: MAX_KEPT });
         }

@@ -82,8 +82,7 @@ impl Engine {
         if max_attempts == 0 {
             return Err(Error::Invalid { what: "maxAttempts must be a whole number from 1 on".into() });
         }
-        let bytes: usize = items.iter().map(|json| json.len()).sum();
-        self.keep_bytes(bytes, || format!("the queue \"{name}\""))?;
+        self.keep_bytes(items, || format!("the queue \"{name}\""))?;
         let id = self.queue_id(name)?;
         let queue = self.queue(id);
         queue.max_attempts = max_attempts;

@@ -42,6 +42,10 @@ impl Engine {
         if self.reservations.by_name.len() + values.len() > MAX_RESERVATIONS {
             return Err(Error::Full { what: "reservations", limit: MAX_RESERVATIONS });
         }
+        let limit = self.config.max_value_size;
+        if let Some(size) = values.iter().map(|json| json.len()).find(|&size| size > limit) {
+            return Err(Error::ItemTooLarge { what: "a reservation".into(), size, limit });
+        }
         let space: Rc<str> = space.into();
         let mut got = Vec::new();
         for (place, &value) in values.iter().enumerate() {

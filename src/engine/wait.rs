@@ -3,9 +3,9 @@
 //! A line is a doubly linked list through a slab, so that joining it, leaving it from anywhere and serving its head cost the same however long it is.
 
 use super::Micros;
+use super::acquire::Part;
 use super::deadlines::Deadlines;
 use super::hold::Token;
-use super::pool::Part;
 use super::resource::ResourceId;
 use super::session::SessionId;
 use hashbrown::HashMap;

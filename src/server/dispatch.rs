@@ -39,12 +39,15 @@ struct Waiting {
 
 impl Waiting {
     fn begin(&mut self, id: Option<&str>) -> Ticket {
-        let ticket = self.ids.insert(id.map(Box::from)) as Ticket;
+        self.ids.insert(id.map(Box::from)) as Ticket
+    }
+
+    /// Its turn has not come at once: it can be cancelled by its id, or holds up those behind it.
+    fn wait(&mut self, ticket: Ticket, id: Option<&str>) {
         match id {
             Some(id) => drop(self.tickets.insert(id.into(), ticket)),
             None => self.held = Some(ticket),
         }
-        ticket
     }
 
     /// The request's id.
@@ -363,11 +366,19 @@ impl Dialogue {
         }
         let session = session.ok_or(engine::Error::SessionRequired)?;
         let ticket = self.waiting.begin(id);
-        let asked = self.state.engine.borrow_mut().ask(now, session, ticket, terms.clone(), ask);
-        asked.map_err(|error| {
-            self.waiting.end(ticket);
-            error.into()
-        })
+        let mut engine = self.state.engine.borrow_mut();
+        match engine.ask(now, session, ticket, terms.clone(), ask) {
+            Ok(()) => {
+                if engine.is_waiting(session, ticket) {
+                    self.waiting.wait(ticket, id);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.waiting.end(ticket);
+                Err(error.into())
+            }
+        }
     }
 
     fn cancel(&mut self, now: Micros, request: &str) -> Result<bool, Failure> {

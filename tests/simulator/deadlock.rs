@@ -1,52 +1,87 @@
-//! Who waits for whom, as plainly as can be: for all who hold something of what is waited for, and for all before him in its line.
+//! Which wait waits for which other, as plainly as can be: for all that hold up the release of something of what is waited for, and for all before it in
+//! its line. A session's wait holds up the release of what the session held when it asked.
 
-use crate::model::{Line, Model, Pending};
+use crate::model::{Held, Line, Model, Pending};
 use crate::step::Want;
 use ephemeral_broker::engine::SessionId;
 use std::collections::BTreeSet;
 
-fn holders(model: &Model, line: Line) -> BTreeSet<SessionId> {
-    let of = |token: &u64| model.holds[token].session;
+/// A wait that may have been refused, and then has no ticket.
+#[derive(Clone, Copy)]
+struct Asker<'a> {
+    session: SessionId,
+    seen: u64,
+    holds_making: bool,
+    want: &'a Want,
+    ticket: u64,
+}
+
+impl<'a> Asker<'a> {
+    fn pending(model: &'a Model, ticket: u64) -> Self {
+        let Pending { session, seen, holds_making, ref want, .. } = model.pending[&ticket];
+        Self { session, seen, holds_making, want, ticket }
+    }
+
+    fn holds_up(&self, (session, token, is_making): (SessionId, u64, bool)) -> bool {
+        session == self.session && token <= self.seen && (self.holds_making || !is_making)
+    }
+}
+
+/// Who holds something of what is waited for, with its token, and whether it is being made.
+fn holders(model: &Model, line: Line) -> Vec<(SessionId, u64, bool)> {
+    let of = |token: &u64| {
+        let hold = model.holds[token];
+        (hold.session, *token, matches!(hold.what, Held::Making { .. }))
+    };
     match line {
-        Line::Pool(pool) => model.holders_of_pool(pool),
+        Line::Pool(pool) => model.holders_of_pool(pool).into_iter().map(|(session, token)| (session, token, false)).collect(),
         Line::Lock(lock) => model.locks[lock].keys().map(of).collect(),
         Line::Semaphore(semaphore) => model.semaphores[semaphore].holders.keys().map(of).collect(),
         Line::Once(key) => [model.keys.makers[key], model.keys.refreshers[key]].iter().flatten().map(of).collect(),
-        _ => BTreeSet::new(),
+        _ => Vec::new(),
     }
 }
 
-fn blockers(model: &Model, want: &Want, ticket: u64) -> BTreeSet<SessionId> {
-    let mut blockers = BTreeSet::new();
-    for line in Model::lines_of(want) {
-        blockers.extend(holders(model, line));
+/// The waits that must be over first, perhaps: any of those that have something to do with it. `asker` is among them under the ticket that it has.
+fn obstacles(model: &Model, of: Asker<'_>, asker: Asker<'_>) -> BTreeSet<u64> {
+    let mut obstacles = BTreeSet::new();
+    for line in Model::lines_of(of.want) {
+        for holder in holders(model, line) {
+            let waits = model.waits_of.get(&holder.0).into_iter().flatten().copied();
+            obstacles.extend(waits.filter(|&wait| Asker::pending(model, wait).holds_up(holder)));
+            if asker.holds_up(holder) {
+                obstacles.insert(asker.ticket);
+            }
+        }
         if matches!(line, Line::Pool(_) | Line::Lock(_) | Line::Semaphore(_)) {
-            let before = model.line(line).take_while(|&other| other < ticket);
-            blockers.extend(before.map(|other| model.pending[&other].session));
+            obstacles.extend(model.line(line).take_while(|&other| other < of.ticket));
         }
     }
-    blockers
+    obstacles
 }
 
 /// Whether a session that would wait for this would, in the end, wait for itself.
-pub fn has_cycle(model: &Model, session: SessionId, want: &Want) -> bool {
-    let mut reached = blockers(model, want, u64::MAX);
-    let mut next: Vec<SessionId> = reached.iter().copied().collect();
+pub fn has_cycle(model: &Model, session: SessionId, seen: Option<u64>, want: &Want) -> bool {
+    let holds_making = seen.is_none();
+    let asker = Asker { session, seen: seen.unwrap_or(u64::MAX), holds_making, want, ticket: u64::MAX };
+    let mut reached = obstacles(model, asker, asker);
+    let mut next: Vec<u64> = reached.iter().copied().collect();
     while let Some(at) = next.pop() {
-        for ticket in model.waits_of.get(&at).into_iter().flatten() {
-            for blocker in blockers(model, &model.pending[ticket].want, *ticket) {
-                if reached.insert(blocker) {
-                    next.push(blocker);
-                }
+        if at == asker.ticket {
+            return true;
+        }
+        for obstacle in obstacles(model, Asker::pending(model, at), asker) {
+            if reached.insert(obstacle) {
+                next.push(obstacle);
             }
         }
     }
-    reached.contains(&session)
+    false
 }
 
 /// A circle of sessions each of which waits first in the line of a lock that the next holds alone, and for nothing else.
 pub fn plain_cycle(model: &Model, ticket: u64) -> Option<Vec<SessionId>> {
-    let Pending { session: start, .. } = *model.pending.get(&ticket)?;
+    let start = model.pending.get(&ticket)?.session;
     if model.waits_of.get(&start)?.len() > 16 {
         return None;
     }
@@ -57,19 +92,19 @@ pub fn plain_cycle(model: &Model, ticket: u64) -> Option<Vec<SessionId>> {
         if !model.is_head(Line::Lock(lock), at) {
             return None;
         }
-        let (token, shared) = model.locks[lock].first_key_value()?;
-        let holder = model.holds[token].session;
-        if *shared {
+        let (&token, &shared) = model.locks[lock].first_key_value()?;
+        let holder = model.holds[&token].session;
+        if shared {
             return None;
         }
         if holder == start {
-            return Some(circle);
+            return Some(circle).filter(|_| token <= model.pending[&ticket].seen);
         }
         let waits = model.waits_of.get(&holder).filter(|waits| waits.len() == 1)?;
-        if circle.contains(&holder) {
+        at = *waits.first()?;
+        if circle.contains(&holder) || token > model.pending[&at].seen {
             return None;
         }
         circle.push(holder);
-        at = *waits.first()?;
     }
 }

@@ -29,7 +29,13 @@ pub struct Keys {
 impl Default for Keys {
     fn default() -> Self {
         let nobody = vec![None; KEYS.len()];
-        Self { entries: vec![None; KEYS.len()], last_version: 0, makers: nobody.clone(), refreshers: nobody, failing: None }
+        Self {
+            entries: vec![None; KEYS.len()],
+            last_version: 0,
+            makers: nobody.clone(),
+            refreshers: nobody,
+            failing: None,
+        }
     }
 }
 
@@ -57,7 +63,9 @@ impl Keys {
 
     /// Somebody was told of the key's version.
     fn learn(&mut self, key: usize, version: u64) {
-        let Some(entry) = &mut self.entries[key] else { breach(&format!("key {key} has no value, and version {version}")) };
+        let Some(entry) = &mut self.entries[key] else {
+            breach(&format!("key {key} has no value, and version {version}"))
+        };
         match entry.version {
             Some(known) => ensure!(known == version, "key {key} has version {known}, not {version}"),
             None => ensure!(version > entry.above, "key {key}: version {version} is not above {}", entry.above),
@@ -137,12 +145,21 @@ impl Model {
                 let known = self.keys.version(key);
                 match outcome {
                     Err(Error::MaxItems { .. }) => {
-                        ensure!(self.is_full_for(key) && if_version.is_none_or(|wanted| wanted == 0), "there is room: {step:?}");
+                        ensure!(
+                            self.is_full_for(key) && if_version.is_none_or(|wanted| wanted == 0),
+                            "there is room: {step:?}"
+                        );
                         return;
                     }
                     Ok(Reply::Set { set: false, version }) => {
-                        ensure!(if_version.is_some_and(|wanted| wanted != *version), "{step:?} was refused at {version}");
-                        ensure!(known.is_none_or(|known| known == *version), "{step:?}: the version is {known:?}: {outcome:?}");
+                        ensure!(
+                            if_version.is_some_and(|wanted| wanted != *version),
+                            "{step:?} was refused at {version}"
+                        );
+                        ensure!(
+                            known.is_none_or(|known| known == *version),
+                            "{step:?}: the version is {known:?}: {outcome:?}"
+                        );
                         if *version > 0 {
                             self.keys.learn(key, *version);
                         }

@@ -69,15 +69,26 @@ impl Limit {
 
     pub fn pass(&mut self, now: Micros, cost: u32) {
         let span = self.in_span(now) + u64::from(cost);
-        ensure!(span <= u64::from(self.max), "rate: {span} were let through within {} µs, the most is {}", self.per, self.max);
+        ensure!(
+            span <= u64::from(self.max),
+            "rate: {span} were let through within {} µs, the most is {}",
+            self.per,
+            self.max
+        );
         let mut sum = i128::from(cost.min(self.burst));
         for &(at, passed) in self.passed.iter().rev().take(LOOKED_AT) {
             sum += i128::from(passed);
             let beyond = (sum - i128::from(self.burst)) * i128::from(self.per);
             let earned = i128::from(now - at + CATCH_UP) * i128::from(self.max);
-            ensure!(beyond <= earned, "rate: {sum} were let through in {} µs, a burst is {}: {self:?}", now - at, self.burst);
+            ensure!(
+                beyond <= earned,
+                "rate: {sum} were let through in {} µs, a burst is {}: {self:?}",
+                now - at,
+                self.burst
+            );
         }
-        self.arrival = self.arrival.max(u128::from(now) * u128::from(self.max)) + u128::from(cost) * u128::from(self.per);
+        self.arrival =
+            self.arrival.max(u128::from(now) * u128::from(self.max)) + u128::from(cost) * u128::from(self.per);
         self.passed.push_back((now, cost));
         while self.passed.len() > LOOKED_AT && self.passed.front().is_some_and(|&(at, _)| at + self.per <= now) {
             self.passed.pop_front();
@@ -121,7 +132,10 @@ impl Model {
     pub fn use_semaphore(&mut self, semaphore: usize, permits: u32) {
         let used = self.waiting(Line::Semaphore(semaphore)) > 0 || !self.semaphores[semaphore].holders.is_empty();
         let capacity = &mut self.semaphores[semaphore].capacity;
-        ensure!(!used || *capacity == permits, "semaphore {semaphore} has {capacity} permits, and {permits} were let pass");
+        ensure!(
+            !used || *capacity == permits,
+            "semaphore {semaphore} has {capacity} permits, and {permits} were let pass"
+        );
         *capacity = permits;
     }
 
@@ -193,9 +207,17 @@ impl Model {
     pub fn check_done(&self, queue: usize, acked: u64, failures: &[QueueFailure]) {
         let there = &self.queues[queue];
         ensure!(there.is_done(), "queue {queue} is not done, and somebody was told so");
-        ensure!(acked == there.acked.len() as u64, "queue {queue}: {} items were acked, not {acked}", there.acked.len());
+        ensure!(
+            acked == there.acked.len() as u64,
+            "queue {queue}: {} items were acked, not {acked}",
+            there.acked.len()
+        );
         let told: BTreeSet<usize> = failures.iter().filter_map(|failure| failure.json.parse().ok()).collect();
-        ensure!(told == there.failed && failures.len() == told.len(), "queue {queue}: {:?} failed, not {told:?}", there.failed);
+        ensure!(
+            told == there.failed && failures.len() == told.len(),
+            "queue {queue}: {:?} failed, not {told:?}",
+            there.failed
+        );
         for failure in failures {
             ensure!(failure.attempts == there.max_attempts, "queue {queue}: {failure:?}");
         }
@@ -228,7 +250,10 @@ impl Model {
                         self.unhold(token);
                         if acks {
                             let there = &mut self.queues[queue];
-                            ensure!(there.taken.remove(&item) && there.acked.insert(item), "item {item} was acked twice");
+                            ensure!(
+                                there.taken.remove(&item) && there.acked.insert(item),
+                                "item {item} was acked twice"
+                            );
                         } else {
                             self.item_failed(queue, item);
                         }
@@ -273,7 +298,10 @@ impl Model {
             ensure!(waiting == parties as usize, "{waiting} have come to barrier {barrier}, not {parties}");
             there.arriving = parties;
         }
-        ensure!(index == (parties - there.arriving) as usize, "barrier {barrier}: the place {index} is wrong: {there:?}");
+        ensure!(
+            index == (parties - there.arriving) as usize,
+            "barrier {barrier}: the place {index} is wrong: {there:?}"
+        );
         there.arriving -= 1;
     }
 
@@ -288,12 +316,17 @@ impl Model {
     }
 
     pub fn told_broken(&self, barrier: usize) {
-        ensure!(self.barriers[barrier].broken.is_some(), "the barrier {barrier} is whole, and somebody was told otherwise");
+        ensure!(
+            self.barriers[barrier].broken.is_some(),
+            "the barrier {barrier} is whole, and somebody was told otherwise"
+        );
     }
 
     pub fn came_too_late(&mut self, barrier: usize) {
         let there = &mut self.barriers[barrier];
-        let Some(told) = there.broken else { breach(&format!("the barrier {barrier} is whole, and somebody was refused")) };
+        let Some(told) = there.broken else {
+            breach(&format!("the barrier {barrier} is whole, and somebody was refused"))
+        };
         there.broken = Some(told + 1).filter(|&told| told < there.parties);
     }
 
@@ -303,7 +336,10 @@ impl Model {
             let waiting = self.waiting(Line::Barrier(barrier));
             let there = &self.barriers[barrier];
             ensure!(there.arriving == 0, "lost waiter: not all were told that all have come to barrier {barrier}");
-            ensure!(there.broken.is_none() || waiting == 0, "lost waiter: {waiting} wait at the broken barrier {barrier}");
+            ensure!(
+                there.broken.is_none() || waiting == 0,
+                "lost waiter: {waiting} wait at the broken barrier {barrier}"
+            );
         }
     }
 }

@@ -49,6 +49,10 @@ pub struct Pending {
     pub want: Want,
     pub since: Micros,
     pub due: Option<Micros>,
+    /// What its session held with tokens up to this it does not release while it waits.
+    pub seen: u64,
+    /// The same goes for the values that it makes.
+    pub holds_making: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +97,7 @@ pub struct Model {
     pub holds: BTreeMap<u64, Hold>,
     pub holds_of: BTreeMap<SessionId, BTreeSet<u64>>,
     hold_dues: BTreeSet<(Micros, u64)>,
-    last_token: u64,
+    pub last_token: u64,
     pub reservations: BTreeMap<(usize, usize), SessionId>,
     pub pools: Vec<Option<Pool>>,
     pub leases: BTreeMap<(usize, usize), Lease>,
@@ -132,7 +136,7 @@ impl Model {
             hold_dues: BTreeSet::new(),
             last_token: 0,
             reservations: BTreeMap::new(),
-            pools: vec![const { None }; POOLS.len()],
+            pools: POOLS.iter().map(|_| None).collect(),
             leases: BTreeMap::new(),
             lost: BTreeSet::new(),
             ran_out: BTreeSet::new(),
@@ -141,7 +145,7 @@ impl Model {
             keys: Keys::default(),
             queues: vec![Queue::default(); 3],
             items: Vec::new(),
-            limits: vec![const { None }; 3],
+            limits: vec![None; 3],
             barriers: vec![Barrier::default(); 3],
             lists: vec![Vec::new(); 2],
             timed_out: BTreeSet::new(),
@@ -197,7 +201,7 @@ impl Model {
             Want::Arrive { barrier, parties } => self.use_barrier(barrier, parties),
             _ => {}
         }
-        self.pending.insert(ticket, Pending { session, want: want.clone(), since: self.now, due });
+        self.pending.insert(ticket, Pending { session, want: want.clone(), since: self.now, due, seen: u64::MAX, holds_making: true });
         self.waits_of.entry(session).or_default().insert(ticket);
         for line in Self::lines_of(want) {
             self.lines.entry(line).or_default().insert(ticket);
@@ -315,7 +319,7 @@ impl Model {
     }
 
     fn answered(&mut self, session: SessionId, ticket: u64, outcome: &Result<Reply<'static>, Error>) {
-        let Some(Pending { session: asker, want, since, due }) = self.pending.get(&ticket).cloned() else {
+        let Some(Pending { session: asker, want, since, due, .. }) = self.pending.get(&ticket).cloned() else {
             breach(&format!("request {ticket} does not wait, and was answered {outcome:?}"))
         };
         ensure!(asker == session, "request {ticket} is not that of {session:?}");
@@ -380,7 +384,10 @@ impl Model {
                 Some(*waited)
             }
             (&Want::Take { queue, until_done }, Reply::NoItem { done: true }) => {
-                ensure!(until_done && self.queues[queue].is_done(), "queue {queue} is not done, and {ticket} was told so");
+                ensure!(
+                    until_done && self.queues[queue].is_done(),
+                    "queue {queue} is not done, and {ticket} was told so"
+                );
                 None
             }
             (&Want::Take { .. }, Reply::NoItem { done: false }) => {
@@ -435,7 +442,10 @@ impl Model {
             (&Want::Arrive { barrier, .. }, Error::BarrierBroken { .. }) => self.told_broken(barrier),
             (&Want::Once { key, .. }, Error::OnceFailed { .. }) => {
                 self.ensure_head(Line::Once(key), ticket);
-                ensure!(self.keys.failing == Some(key), "the maker of key {key} did not fail for all, and {ticket} was told so");
+                ensure!(
+                    self.keys.failing == Some(key),
+                    "the maker of key {key} did not fail for all, and {ticket} was told so"
+                );
             }
             _ => breach(&format!("request {ticket} for {want:?} was refused: {error}")),
         }
@@ -444,7 +454,10 @@ impl Model {
 
     /// It was given nothing: its time must be over, and it must have had to wait.
     fn ensure_too_late(&mut self, ticket: u64, due: Option<Micros>) {
-        ensure!(due.is_some_and(|due| due <= self.now), "request {ticket} was told that its time is over before it was");
+        ensure!(
+            due.is_some_and(|due| due <= self.now),
+            "request {ticket} was told that its time is over before it was"
+        );
         let lines = Self::lines_of(&self.pending[&ticket].want);
         if lines.is_disjoint(&self.timed_out) {
             ensure!(!self.is_servable(ticket), "request {ticket} could be served, and was told that its time is over");
@@ -459,7 +472,8 @@ impl Model {
             Want::Values { .. } | Want::Number { .. } => self.pool_can_serve(ticket, want),
             Want::Lock { lock, shared } => self.is_head(Line::Lock(lock), ticket) && self.lock_is_free(lock, shared),
             Want::Permits { semaphore, amount, .. } => {
-                self.is_head(Line::Semaphore(semaphore), ticket) && self.semaphores[semaphore].free() >= u64::from(amount)
+                self.is_head(Line::Semaphore(semaphore), ticket)
+                    && self.semaphores[semaphore].free() >= u64::from(amount)
             }
             Want::Once { key, .. } => {
                 self.is_head(Line::Once(key), ticket) && (self.keys.get(key).is_some() || self.keys.is_idle(key))
@@ -481,7 +495,8 @@ impl Model {
     }
 
     /// A request was refused at once.
-    pub fn refused_at_once(&mut self, session: SessionId, ticket: u64, wait: Option<u64>, want: &Want, error: &Error) {
+    pub fn refused_at_once(&mut self, step: &Step, error: &Error) {
+        let &Step::Ask { session, ticket, wait, seen, ref want } = step else { return };
         match (want, error) {
             (_, Error::SessionRequired) => {
                 ensure!(!self.sessions.contains_key(&session), "{session:?} is open, and has no session");
@@ -508,7 +523,10 @@ impl Model {
                 ensure!(self.limits[limit].is_none(), "the limit {limit} is there");
             }
             (&Want::Pass { limit, cost }, Error::Invalid { .. }) => {
-                ensure!(self.limits[limit].as_ref().is_some_and(|limit| cost == 0 || cost > limit.max), "{want:?} is valid");
+                ensure!(
+                    self.limits[limit].as_ref().is_some_and(|limit| cost == 0 || cost > limit.max),
+                    "{want:?} is valid"
+                );
             }
             (&Want::Pass { limit, cost }, Error::RateLimited { .. }) => {
                 let Some(wait) = wait else { breach("who waits for ever was refused by a limit") };
@@ -525,7 +543,7 @@ impl Model {
             (_, Error::Deadlock { .. }) => {
                 ensure!(wait != Some(0), "who does not wait was refused as in a deadlock");
                 ensure!(
-                    deadlock::has_cycle(self, session, want),
+                    deadlock::has_cycle(self, session, seen, want),
                     "{session:?} was refused {want:?} as a deadlock, but is in no cycle"
                 );
                 self.deadlocks += 1;
@@ -549,12 +567,18 @@ impl Model {
         self.reservations.retain(|_, by| *by != session);
         let thread = self.sessions.remove(&session);
         if !self.sessions.values().any(|other| Some(*other) == thread) {
-            let gone: Vec<_> = self.leases.iter().filter(|(_, lease)| lease.holder == thread).map(|(&at, _)| at).collect();
+            let gone: Vec<_> =
+                self.leases.iter().filter(|(_, lease)| lease.holder == thread).map(|(&at, _)| at).collect();
             gone.into_iter().for_each(|(pool, worker)| self.drop_lease(pool, worker));
         }
     }
 
     pub fn reply(&mut self, step: &Step, outcome: &Result<Reply<'_>, Error>) {
+        if let Err(Error::SessionRequired) = outcome {
+            let by = step.command().and_then(|(by, _)| by);
+            ensure!(by.is_some_and(|by| !self.sessions.contains_key(&by)), "{step:?} came to {outcome:?}");
+            return;
+        }
         match *step {
             Step::Renew { session, token, ttl } => match (self.own(session, token), outcome) {
                 (None, Err(Error::NotHeld { .. })) => {}
@@ -583,13 +607,19 @@ impl Model {
                         got.push(place);
                     }
                 }
-                ensure!(*outcome == Ok(Reply::Reserved(got.clone())), "{got:?} were free, and {step:?} came to {outcome:?}");
+                ensure!(
+                    *outcome == Ok(Reply::Reserved(got.clone())),
+                    "{got:?} were free, and {step:?} came to {outcome:?}"
+                );
             }
             Step::Unreserve { session, space, ref values } => {
                 let distinct: BTreeSet<usize> = values.iter().copied().collect();
                 let own = |value: &&usize| self.reservations.get(&(space, **value)) == Some(&session);
                 let own: Vec<usize> = distinct.iter().filter(own).copied().collect();
-                ensure!(*outcome == Ok(Reply::Unreserved(own.len())), "{own:?} of {VALUES:?} were reserved: {outcome:?}");
+                ensure!(
+                    *outcome == Ok(Reply::Unreserved(own.len())),
+                    "{own:?} of {VALUES:?} were reserved: {outcome:?}"
+                );
                 own.iter().for_each(|&value| {
                     self.reservations.remove(&(space, value));
                 });
@@ -603,10 +633,15 @@ impl Model {
                     breach(&format!("{step:?} came to {outcome:?}"))
                 };
                 let kept = &self.lists[list];
-                ensure!(*length == kept.len() && items[..] == kept[from.min(kept.len())..], "list {list} has lost items");
+                ensure!(
+                    *length == kept.len() && items[..] == kept[from.min(kept.len())..],
+                    "list {list} has lost items"
+                );
             }
             Step::Describe { .. } => ensure!(*outcome == Ok(Reply::Done), "{step:?} came to {outcome:?}"),
-            Step::Limit { limit, max, per, burst } => self.limit_defined(limit, Limit::new(max, per * 1000, burst), outcome),
+            Step::Limit { limit, max, per, burst } => {
+                self.limit_defined(limit, Limit::new(max, per * 1000, burst), outcome)
+            }
             Step::DefinePool { .. } | Step::AddToPool { .. } | Step::Discard { .. } => self.pool_changed(step, outcome),
             Step::Lease { .. } | Step::ReleaseWorker { .. } => self.leases_changed(step, outcome),
             Step::Push { .. } | Step::Ack { .. } | Step::Nack { .. } => self.queue_changed(step, outcome),
@@ -640,7 +675,10 @@ impl Model {
         let first = [self.wait_dues.first(), self.hold_dues.first()].into_iter().flatten().map(|&(due, _)| due).min();
         if let Some(first) = first {
             let next = engine.next_deadline();
-            ensure!(next.is_some_and(|next| next <= first), "something is due at {first}, but the engine's next is {next:?}");
+            ensure!(
+                next.is_some_and(|next| next <= first),
+                "something is due at {first}, but the engine's next is {next:?}"
+            );
         }
         ensure!(engine.waits() == self.pending.len(), "{} wait, not {}", self.pending.len(), engine.waits());
         let holds = self.holds.len() + self.reservations.len();

@@ -44,9 +44,17 @@ pub struct Lease {
 type Parts = [(usize, Option<Pattern>)];
 
 impl Pool {
-    fn places<'a>(&'a self, pattern: Option<Pattern>, usable: &'a dyn Fn(Use) -> bool) -> impl Iterator<Item = usize> + 'a {
+    fn places<'a>(
+        &'a self,
+        pattern: Option<Pattern>,
+        usable: &'a dyn Fn(Use) -> bool,
+    ) -> impl Iterator<Item = usize> + 'a {
         let fits = move |entry: &Entry| usable(entry.used) && entry.member.fits(pattern);
         self.entries.iter().enumerate().filter(move |(_, entry)| fits(entry)).map(|(place, _)| place)
+    }
+
+    pub fn in_service(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.used != Use::Discarded).count()
     }
 
     pub fn free(&self, pattern: Option<Pattern>) -> usize {
@@ -58,7 +66,12 @@ impl Model {
     /// How many of the parts can have a value each at once, of those that are usable (augmenting paths).
     fn most_served(&self, parts: &Parts, usable: &dyn Fn(Use) -> bool) -> usize {
         type Taken = Vec<((usize, usize), usize)>;
-        fn augment(options: &[Vec<(usize, usize)>], at: usize, seen: &mut BTreeSet<(usize, usize)>, taken: &mut Taken) -> bool {
+        fn augment(
+            options: &[Vec<(usize, usize)>],
+            at: usize,
+            seen: &mut BTreeSet<(usize, usize)>,
+            taken: &mut Taken,
+        ) -> bool {
             for &place in &options[at] {
                 if !seen.insert(place) {
                     continue;
@@ -101,9 +114,11 @@ impl Model {
 
     /// The first before a request in a pool's line that waits for several values at once.
     fn first_joint(&self, pool: usize, before: u64) -> Option<(u64, Vec<(usize, Option<Pattern>)>)> {
-        self.line(Line::Pool(pool)).take_while(|&other| other < before).find_map(|other| match &self.pending[&other].want {
-            Want::Values { parts, .. } if parts.len() > 1 => Some((other, parts.clone())),
-            _ => None,
+        self.line(Line::Pool(pool)).take_while(|&other| other < before).find_map(|other| {
+            match &self.pending[&other].want {
+                Want::Values { parts, .. } if parts.len() > 1 => Some((other, parts.clone())),
+                _ => None,
+            }
         })
     }
 
@@ -120,7 +135,11 @@ impl Model {
             let Some(entry) = self.pools[pool].as_ref().and_then(|there| there.entries.get(place)) else {
                 breach(&format!("capacity: the place {place} of pool {pool} does not exist"))
             };
-            ensure!(entry.used == Use::Free, "two holders: the place {place} of pool {pool} is {:?}, and was given", entry.used);
+            ensure!(
+                entry.used == Use::Free,
+                "two holders: the place {place} of pool {pool} is {:?}, and was given",
+                entry.used
+            );
             for other in self.line(Line::Pool(pool)).take_while(|&other| other < ticket) {
                 let overtaken = match &self.pending[&other].want {
                     Want::Values { parts, .. } => parts.len() == 1 && entry.member.fits(parts[0].1),
@@ -176,8 +195,10 @@ impl Model {
         let mut taken = Vec::new();
         for (&(pool, pattern), lease) in parts.iter().zip(leases) {
             let place = lease.number.wrapping_sub(self.settings.lease_start) as usize;
-            let member = self.pools[pool].as_ref().and_then(|there| there.entries.get(place)).map(|entry| &entry.member);
-            let fits = member.is_some_and(|member| member.fits(pattern) && member.json.as_deref() == lease.json.as_deref());
+            let member =
+                self.pools[pool].as_ref().and_then(|there| there.entries.get(place)).map(|entry| &entry.member);
+            let fits =
+                member.is_some_and(|member| member.fits(pattern) && member.json.as_deref() == lease.json.as_deref());
             ensure!(*lease.pool == *POOLS[pool] && fits, "{lease:?} is not {pattern:?} of {pool}: that is {member:?}");
             ensure!(lease.expires_in == ttl, "{lease:?} was asked for with {ttl:?}");
             taken.push((pool, place, Use::Held(lease.token)));
@@ -212,7 +233,9 @@ impl Model {
                 .line(Line::Pool(pool))
                 .take_while(|&other| other < ticket)
                 .map(|other| match &self.pending[&other].want {
-                    Want::Values { parts, .. } if parts.len() > 1 => parts.iter().filter(|&&(other, _)| other == pool).count(),
+                    Want::Values { parts, .. } if parts.len() > 1 => {
+                        parts.iter().filter(|&&(other, _)| other == pool).count()
+                    }
                     _ => 0,
                 })
                 .sum();
@@ -225,10 +248,12 @@ impl Model {
         ensure!(in_service < parts.len(), "{parts:?} can all be had, and were refused");
     }
 
-    pub fn holders_of_pool(&self, pool: usize) -> BTreeSet<SessionId> {
-        let values = self.holds.values().filter(|hold| matches!(hold.what, Held::Value { pool: of, .. } if of == pool));
-        let leases = self.leases.iter().filter(|((of, _), _)| *of == pool).filter_map(|(_, lease)| lease.session);
-        values.map(|hold| hold.session).chain(leases).collect()
+    /// Who holds something of a pool, by which token.
+    pub fn holders_of_pool(&self, pool: usize) -> Vec<(SessionId, u64)> {
+        let values = self.holds.iter().filter(|(_, hold)| matches!(hold.what, Held::Value { pool: of, .. } if of == pool));
+        let leases = self.leases.iter().filter(|((of, _), _)| *of == pool);
+        let leases = leases.filter_map(|(_, lease)| Some((lease.session?, lease.token)));
+        values.map(|(&token, hold)| (hold.session, token)).chain(leases).collect()
     }
 
     /// Somebody was given a number under a worker's name.
@@ -314,7 +339,9 @@ impl Model {
                     self.number_granted(session, u64::MAX, (pool, worker), ttl, detached, *granted);
                 }
                 Err(Error::NotOwner { .. }) => self.ensure_not_owner(session, pool, worker),
-                Err(Error::LeaseLost { .. }) => ensure!(self.lost.remove(&(pool, worker)), "{worker} lost nothing of {pool}"),
+                Err(Error::LeaseLost { .. }) => {
+                    ensure!(self.lost.remove(&(pool, worker)), "{worker} lost nothing of {pool}")
+                }
                 Err(Error::PoolExhausted { .. }) => {
                     let free = self.pools[pool].as_ref().map(|there| there.free(None));
                     let taken = free == Some(0) || self.waiting(Line::Pool(pool)) > 0;
@@ -339,7 +366,6 @@ impl Model {
     }
 
     pub fn pool_changed(&mut self, step: &Step, outcome: &Result<Reply<'_>, Error>) {
-        let in_service = |there: &Pool| there.entries.iter().filter(|entry| entry.used != Use::Discarded).count();
         match (step, outcome) {
             (Step::DefinePool { pool, members, sized, policy }, _) => match (&self.pools[*pool], outcome) {
                 (None, Ok(Reply::Sized { size, created: Some(true) })) => {
@@ -350,7 +376,7 @@ impl Model {
                 }
                 (Some(there), outcome) => {
                     let same = (there.policy, there.sized, &there.defined) == (*policy, *sized, members);
-                    let size = in_service(there);
+                    let size = there.in_service();
                     let fine = match outcome {
                         Ok(Reply::Sized { size: told, created: Some(false) }) => same && *told == size,
                         Err(Error::Mismatch { .. }) => !same,
@@ -368,7 +394,10 @@ impl Model {
             }
             (Step::AddToPool { pool, members, .. }, Ok(Reply::Sized { size, created: None })) => {
                 self.add(*pool, members);
-                ensure!(self.pools[*pool].as_ref().map(in_service) == Some(*size), "{step:?} came to {outcome:?}");
+                ensure!(
+                    self.pools[*pool].as_ref().map(Pool::in_service) == Some(*size),
+                    "{step:?} came to {outcome:?}"
+                );
             }
             (Step::Discard { session, token }, outcome) => match (self.own(*session, *token), outcome) {
                 (None, Ok(Reply::Discarded(false))) => {}
@@ -404,7 +433,7 @@ impl Model {
     pub fn check_views(&self, engine: &Engine) {
         let values = self.holds.values().filter(|hold| matches!(hold.what, Held::Value { .. })).count();
         ensure!(engine.leases() == values + self.leases.len(), "{values} values, {} leases", self.leases.len());
-        let view = engine.inspect(self.now);
+        let view = engine.inspect(self.now, None);
         for shown in &view.pools {
             let Some(pool) = POOLS.iter().position(|name| *name == shown.name) else { breach("an unknown pool") };
             let Some(there) = &self.pools[pool] else {

@@ -67,7 +67,8 @@ impl Member {
     }
 
     pub fn value(id: u64, role: u8, region: u8) -> Self {
-        let json = format!(r#"{{"id":{id},"role":"{}","region":"{}"}}"#, ROLES[role as usize], REGIONS[region as usize]);
+        let json =
+            format!(r#"{{"id":{id},"role":"{}","region":"{}"}}"#, ROLES[role as usize], REGIONS[region as usize]);
         Self { json: Some(json), role: Some(role), region: Some(region) }
     }
 
@@ -86,7 +87,8 @@ pub enum Step {
     Close { session: SessionId, orderly: bool },
     Tick,
     Cancel { session: SessionId, ticket: u64 },
-    Ask { session: SessionId, ticket: u64, wait: Option<u64>, want: Want },
+    /// `seen`: what the asker says to be the highest token that it knew.
+    Ask { session: SessionId, ticket: u64, wait: Option<u64>, seen: Option<u64>, want: Want },
     Get { key: usize },
     GetVersion { key: usize },
     Has { key: usize },
@@ -211,7 +213,9 @@ impl Step {
             Step::Describe { session, ref text } => {
                 (Some(session), Command::Describe { text: text.as_deref().map(Into::into) })
             }
-            Step::Open { .. } | Step::Close { .. } | Step::Tick | Step::Cancel { .. } | Step::Ask { .. } => return None,
+            Step::Open { .. } | Step::Close { .. } | Step::Tick | Step::Cancel { .. } | Step::Ask { .. } => {
+                return None;
+            }
         })
     }
 }
