@@ -148,10 +148,9 @@ impl Model {
     }
 
     pub fn released_some(&mut self, token: u64, hold: Hold, amount: u32, outcome: &Result<Reply<'_>, Error>) {
+        // Only permits have an amount: of anything else there is no part that could be given back.
         let held = match hold.what {
             Held::Permits { semaphore } => self.semaphores[semaphore].holders[&token],
-            // As many as there are of an exclusive lock cannot be told from outside; one is all of a shared one.
-            Held::Lock { lock } if self.locks[lock][&token] => 1,
             _ => 0,
         };
         if amount == 0 || amount > held {

@@ -224,7 +224,7 @@ impl Model {
             _ => return false,
         };
         let first = parts.iter().all(|&(pool, _)| self.first_joint(pool, ticket).is_none());
-        if first {
+        if first && (crate::plan::KNOWN & 2 == 0 || parts.len() == 1) {
             return self.most_served(parts, &|used| used == Use::Free) == parts.len();
         }
         parts.iter().all(|&(pool, pattern)| {
