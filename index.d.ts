@@ -248,7 +248,8 @@ export interface SetOptions extends RequestOptions {
 
 /** What a request takes that may have to wait. */
 export interface WaitOptions extends RequestOptions {
-  /** How long to wait at most, in ms; 0: not at all; `Infinity`: for as long as it takes. @default the client's `wait` */
+  /** How long to wait at most, in ms; 0: not at all; `Infinity`: for as long as it takes. @default the request's own `timeout`, if that is given, else the
+   * client's `wait` */
   wait?: number | undefined
 }
 
@@ -270,6 +271,12 @@ export interface AcquireOptions extends WaitOptions {
   /** When the lease ends if it is neither renewed nor released, in ms. @default none: with this client's connection */
   ttl?: number | undefined
 }
+
+/** A pool, or a pool and the members that the value must have. */
+export type WantedPool = string | { pool: string; match?: Record<string, unknown> | undefined }
+
+/** A lease for each pool. */
+export type LeasesOf<P extends readonly WantedPool[]> = { -readonly [I in keyof P]: Lease }
 
 export interface LockOptions extends WaitOptions {
   /** Together with others that share, and with nobody who does not. @default false */
@@ -381,10 +388,12 @@ export interface Job<T = any> {
   readonly signal: AbortSignal
   /** It is done. @returns whether it was still this worker's. */
   ack(): Promise<boolean>
-  /** It failed: another worker gets it, until its attempts are over. @param reason an error, or anything that JSON can say. */
+  /** It failed: it is given out again, as a further attempt, until its attempts are over. @param reason an error, or anything that JSON can say. */
   nack(reason?: unknown): Promise<boolean>
   /** Gives it back as if it had not been taken. */
   release(): Promise<boolean>
+  /** The blocking twin of `release`. */
+  releaseSync(): boolean
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -521,7 +530,7 @@ export interface BrokerHealth {
 
 /**
  * A worker's connection to the broker. It connects when first used, waits (within `timeout`) for a broker that is about to
- * appear, and carries any number of requests at a time. An idle client keeps no process alive.
+ * appear, and carries any number of requests at a time. An idle client keeps no process alive; a request under way does.
  *
  * Each request rejects with a {@link BrokerError}: besides what is listed with the method, `timeout`, `aborted`,
  * `broker_unreachable`, `connection_closed`, `auth_failed`, `draining`, `too_large`, `closed` (this client was).
@@ -665,16 +674,10 @@ export class Client {
    * ```
    */
   acquire<T = any>(pool: string, options?: AcquireOptions): Promise<Lease<T>>
-  acquire(
-    pools: ReadonlyArray<string | { pool: string; match?: Record<string, unknown> }>,
-    options?: Omit<AcquireOptions, 'match'>
-  ): Promise<Lease[]>
+  acquire<const P extends readonly WantedPool[]>(pools: P, options?: Omit<AcquireOptions, 'match'>): Promise<LeasesOf<P>>
   /** The blocking twin of {@link Client.acquire}. */
   acquireSync<T = any>(pool: string, options?: Omit<AcquireOptions, 'signal'>): Lease<T>
-  acquireSync(
-    pools: ReadonlyArray<string | { pool: string; match?: Record<string, unknown> }>,
-    options?: Omit<AcquireOptions, 'signal' | 'match'>
-  ): Lease[]
+  acquireSync<const P extends readonly WantedPool[]>(pools: P, options?: Omit<AcquireOptions, 'signal' | 'match'>): LeasesOf<P>
 
   /**
    * Makes a pool, unless it is there: all workers may do it. `new Broker({ pools })` does it for all of them.
@@ -716,7 +719,7 @@ export class Client {
   ): Promise<Array<{ number: number; value: T; state: 'free' | 'held' | 'discarded'; reason?: string } & Partial<Holder>>>
 
   /**
-   * Waits for a lock and takes it. First come, first served; not re-entrant.
+   * Waits for a lock and takes it. First come, first served; not re-entrant: see docs/locks.md for what counts as one line of work.
    * @throws {BrokerError} `timeout`: the message says who holds it; `deadlock`
    * @example
    * ```js

@@ -28,8 +28,8 @@ class Abandoned {
     if (entry === undefined) return []
     this.#ids.delete(id)
     if (typeof entry === 'function') return reply.ok ? entry(reply) : []
-    // What was not cancelled is on its way.
-    if (reply.cancelled !== false) this.#ids.delete(entry)
+    // What was not cancelled is on its way, or may be.
+    if (reply.cancelled === true) this.#ids.delete(entry)
     return []
   }
 

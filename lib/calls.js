@@ -3,7 +3,7 @@
 
 const { Connection } = require('./connection.js')
 const { BrokerError, show } = require('./errors.js')
-const { withinText } = require('./making.js')
+const { currentFlow, enterFlow } = require('./flow.js')
 const { kinds } = require('./options.js')
 
 /** @typedef {import('./operations.js').Operation} Operation */
@@ -19,13 +19,15 @@ const { kinds } = require('./options.js')
  * - `waits`: it may have to wait, and for how long where its options do not say: the client's `wait`, or no longer than any request.
  * - `undo`: what to send when its reply comes although it was given up. Having one, it is cancelled with the broker.
  * - `refused`: what an error reply means, if it is no error.
+ * - `members`: the options there are beside those of every request; absent: not looked at.
  * @typedef {{
  *   label: string,
  *   body: string | ((broker: Record<string, any>, wishes: any) => string),
  *   decode: (reply: Reply, subject?: any, broker?: any) => any,
  *   waits?: 'wait' | 'timeout',
  *   undo?: (reply: Reply) => string[],
- *   refused?: (reply: Reply) => any
+ *   refused?: (reply: Reply) => any,
+ *   members?: readonly string[]
  * }} Ask
  */
 
@@ -99,13 +101,19 @@ class Calls {
    * @returns {Promise<any>}
    */
   ask(make, options, ...args) {
-    try {
-      const given = checked(options ?? {})
-      const { body, decode, timeout, more } = this.#prepare(make(this, given, ...args), given)
-      return this.#connection.request(body, decode, undefined, timeout, given.signal, more)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    return this.#ask(make, options, args)
+  }
+
+  /**
+   * The same for what the line of work holds from then on. To be called where the user's own call has not been left yet.
+   * @template {any[]} A
+   * @param {(calls: Calls, options: any, ...args: A) => Ask} make
+   * @param {any} options
+   * @param {A} args
+   * @returns {Promise<any>}
+   */
+  hold(make, options, ...args) {
+    return this.#ask(make, options, args, enterFlow())
   }
 
   /**
@@ -117,15 +125,54 @@ class Calls {
    */
   askSync(make, options, ...args) {
     const given = checked(options ?? {})
-    const { body, decode, timeout, more } = this.#prepare(make(this, given, ...args), given)
-    return this.#connection.requestSync(body, decode, undefined, timeout, more)
+    const ask = make(this, given, ...args)
+    // The thread stands still: whatever is held here is not released meanwhile.
+    const { body, timeout, more } = this.#prepare(ask, given, this.#connection.holdings.tokens())
+    return this.#connection.requestSync(body, ask.decode, undefined, timeout, more)
+  }
+
+  /**
+   * @template {any[]} A
+   * @param {(calls: Calls, options: any, ...args: A) => Ask} make
+   * @param {any} options
+   * @param {A} args
+   * @returns {any}
+   */
+  holdSync(make, options, ...args) {
+    const flow = enterFlow()
+    return flow.keep(this.askSync(make, options, ...args))
+  }
+
+  /**
+   * @template {any[]} A
+   * @param {(calls: Calls, options: any, ...args: A) => Ask} make
+   * @param {any} options
+   * @param {A} args
+   * @param {InstanceType<typeof import('./flow.js').Flow>} [holder] what is to keep what is granted
+   * @returns {Promise<any>}
+   */
+  #ask(make, options, args, holder) {
+    try {
+      const given = checked(options ?? {})
+      const ask = make(this, given, ...args)
+      const within = currentFlow()?.tokens(this.#connection.holdings) ?? []
+      const { body, timeout, more } = this.#prepare(ask, given, within)
+      const { decode } = ask
+      // With the reply, not with its promise: whoever is told of the grant asks as one that has it.
+      const kept = holder ? (/** @type {[Reply, any, any]} */ ...reply) => holder.keep(decode(...reply)) : decode
+      return this.#connection.request(body, kept, undefined, timeout, given.signal, more)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**
    * @param {Ask} ask
    * @param {Options} options
+   * @param {number[]} within what the line of work that asks holds
    */
-  #prepare({ label, body, decode, waits, undo, refused }, options) {
+  #prepare({ label, body, waits, undo, refused, members }, options, within) {
+    if (members) checkMembers(label, options, waits ? [...members, 'wait'] : members)
     const { timeout = this.#timeout } = options
     /** @type {More} */
     const more = { label, patience: 0, undo, refused }
@@ -135,9 +182,9 @@ class Calls {
       more.patience = wait + timeout < FOREVER ? Math.max(Math.ceil(wait + timeout), 1) : -1
       if (wait !== Infinity) body += `,"wait":${wait}`
       // By which the broker tells lines of work apart, when it looks for those that wait for each other.
-      body += `,"seen":${this.#connection.holdings.seen}${withinText(this.pipe)}`
+      body += `,"within":[${within.join(',')}]`
     }
-    return { body, decode, timeout, more }
+    return { body, timeout, more }
   }
 }
 
@@ -154,6 +201,22 @@ function checked(options) {
   return options
 }
 
+/** What every request takes. */
+const COMMON = ['timeout', 'signal']
+
+/**
+ * @param {string} owner for messages
+ * @param {unknown} options
+ * @param {readonly string[]} members the options there are beside those of every request
+ */
+function checkMembers(owner, options, members) {
+  for (const name of Object.keys(options ?? {})) {
+    if (members.includes(name) || COMMON.includes(name)) continue
+    const known = [...members, ...COMMON].join(', ')
+    throw new BrokerError('invalid_option', `${owner} has no option ${show(name)}; there are ${known}`, { details: { option: name } })
+  }
+}
+
 /**
  * @param {string} option
  * @param {string} allowed
@@ -163,4 +226,4 @@ function wrong(option, allowed, value) {
   return new BrokerError('invalid_option', `${option} of a request must be ${allowed}, not ${show(value)}`, { details: { option } })
 }
 
-module.exports = { Calls, wrong }
+module.exports = { Calls, checkMembers, wrong }

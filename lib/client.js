@@ -159,7 +159,7 @@ class Client {
    * @returns {Promise<any>}
    */
   acquire(wanted, options) {
-    return this.#calls.ask(pools().acquire, options, wanted)
+    return this.#calls.hold(pools().acquire, options, wanted)
   }
 
   /**
@@ -168,7 +168,7 @@ class Client {
    * @returns {any}
    */
   acquireSync(wanted, options) {
-    return this.#calls.askSync(pools().acquire, options, wanted)
+    return this.#calls.holdSync(pools().acquire, options, wanted)
   }
 
   /** @type {Api['definePool']} */
@@ -188,12 +188,12 @@ class Client {
 
   /** @type {Api['lock']} */
   lock(name, options) {
-    return this.#calls.ask(locks().lock, options, name)
+    return this.#calls.hold(locks().lock, options, name)
   }
 
   /** @type {Api['lockSync']} */
   lockSync(name, options) {
-    return this.#calls.askSync(locks().lock, options, name)
+    return this.#calls.holdSync(locks().lock, options, name)
   }
 
   /** @type {Api['tryLock']} */

@@ -11,6 +11,7 @@ const { handshake } = require('./handshake.js')
 const { Holdings } = require('./holdings.js')
 const native = require('./native.js')
 const { Pending, PendingTable } = require('./pending.js')
+const { SignalRequests } = require('./signal-requests.js')
 const { trace } = require('./trace.js')
 
 /**
@@ -56,11 +57,15 @@ class Connection {
   #attempts = 0
   /** @type {Promise<void> | null} */
   #closing = null
+  /** Takes no requests any more. */
+  #leaving = false
   #everOpen = false
   /** @type {NodeJS.Timeout | null} */
   #retry = null
   #alarm = new Alarm(this)
   #abandoned = new Abandoned()
+  /** Those that a signal gives up. @type {WeakMap<AbortSignal, InstanceType<typeof SignalRequests>>} */
+  #bySignal = new WeakMap()
   /** What this worker does now, as it is told to each broker. @type {string | null} */
   #description = null
   /** What was granted. */
@@ -140,11 +145,11 @@ class Connection {
 
   async #leave() {
     if (this.#phase === 'closed') return
+    this.#leaving = true
     const open = this.#phase === 'open' && !this.#plain
-    this.#failAll(failures.closed)
-    this.holdings.loseAll(() => failures.heldLost('this client was closed'))
+    for (const pending of this.#takeAll()) pending.reject(failures.closed())
     if (open) await this.#bye()
-    this.#disconnect('closed')
+    this.#end('closed', failures.closed)
   }
 
   /**
@@ -152,9 +157,14 @@ class Connection {
    * @param {AbortSignal} [signal]
    */
   #ask(pending, signal) {
-    if (this.#phase === 'closed' || this.#closing) return pending.reject(failures.closed())
+    if (this.#leaving) return pending.reject(failures.closed())
     if (signal?.aborted) return pending.reject(failures.aborted(signal))
     if (signal) this.#listen(pending, signal)
+    this.#begin(pending)
+  }
+
+  /** @param {Request} pending */
+  #begin(pending) {
     this.#pending.add(pending)
     if (this.#settings.debug) trace(pending)
     if (pending.deadline !== NEVER) this.#alarm.set(pending.deadline)
@@ -252,7 +262,12 @@ class Connection {
       return this.#break(failures.notABroker(this.#settings.pipe))
     }
     if (this.#greeting) return this.#greet(replies)
-    for (const reply of replies) this.#settle(reply)
+    const connection = this.#native
+    for (const reply of replies) {
+      // What one of them ended, and perhaps began anew, is not the others'.
+      if (this.#native !== connection) return
+      this.#settle(reply)
+    }
   }
 
   /** @param {Reply} reply */
@@ -274,6 +289,8 @@ class Connection {
     try {
       value = pending.decode(reply, pending.subject, this.#broker)
     } catch (error) {
+      // What it grants is nobody's.
+      for (const body of pending.more?.undo?.(reply) ?? []) this.#tell(body)
       return pending.reject(error)
     }
     pending.resolve(value)
@@ -385,21 +402,36 @@ class Connection {
 
   /** @returns {Promise<void>} settles when the broker has taken leave, or cannot any more */
   #bye() {
-    const left = this.request('"action":"bye"', () => undefined, undefined, this.#settings.timeout)
+    const left = new Promise(settle => {
+      const bye = new Pending('"action":"bye"', () => undefined, undefined, deadlineIn(this.#settings.timeout), null)
+      bye.resolve = bye.reject = () => settle(undefined)
+      this.#begin(bye)
+    })
     this.#flush()
-    return left.catch(() => undefined)
+    return left
   }
 
   /** @param {string} why */
   #lost(why) {
-    this.#disconnect('idle')
-    this.#failAll(pending => failures.lost(why, pending.sent))
+    this.#end('idle', pending => failures.lost(why, pending.sent))
   }
 
   /** @param {InstanceType<typeof BrokerError>} error */
   #break(error) {
-    this.#disconnect('idle')
-    this.#failAll(() => new BrokerError(error.code, error.message, { cause: error.cause, details: error.details }))
+    this.#end('idle', () => new BrokerError(error.code, error.message, { cause: error.cause, details: error.details }))
+  }
+
+  /**
+   * @param {'idle' | 'closed'} phase
+   * @param {(pending: Request) => InstanceType<typeof BrokerError>} why
+   */
+  #end(phase, why) {
+    const given = this.#takeAll()
+    this.#disconnect(phase)
+    for (const pending of given) pending.reject(why(pending))
+    // Last: who hears of it may ask again at once.
+    const text = this.#leaving ? 'this client was closed' : 'the connection to the broker has ended'
+    this.holdings.loseAll(() => failures.heldLost(text))
   }
 
   /** @param {'idle' | 'closed'} phase */
@@ -414,15 +446,13 @@ class Connection {
     if (this.#retry) clearTimeout(this.#retry)
     this.#retry = null
     this.#abandoned.clear()
-    this.holdings.loseAll(() => failures.heldLost('the connection to the broker has ended'))
   }
 
-  /** @param {(pending: Request) => InstanceType<typeof BrokerError>} why */
-  #failAll(why) {
-    for (const pending of this.#pending.all()) {
-      this.#forget(pending)
-      pending.reject(why(pending))
-    }
+  /** All that is under way, which is not any more. */
+  #takeAll() {
+    const all = this.#pending.all()
+    for (const pending of all) this.#forget(pending)
+    return all
   }
 
   /** @param {Request} pending */
@@ -432,13 +462,25 @@ class Connection {
   }
 
   /**
+   * One signal may be many requests': it is listened to once.
    * @param {Request} pending
    * @param {AbortSignal} signal
    */
   #listen(pending, signal) {
-    const onAbort = () => this.#giveUp(pending, failures.aborted(signal))
-    signal.addEventListener('abort', onAbort, { once: true })
-    pending.release = () => signal.removeEventListener('abort', onAbort)
+    const requests = this.#bySignal.get(signal) ?? this.#requestsOf(signal)
+    requests.add(pending)
+    pending.release = () => requests.delete(pending)
+  }
+
+  /** @param {AbortSignal} signal */
+  #requestsOf(signal) {
+    const requests = new SignalRequests(
+      signal,
+      pending => this.#giveUp(pending, failures.aborted(signal)),
+      () => this.#bySignal.delete(signal)
+    )
+    this.#bySignal.set(signal, requests)
+    return requests
   }
 
   /**

@@ -69,15 +69,21 @@ function timedOut(pipe, sent, connected) {
   return new BrokerError('broker_unreachable', text, { details: { pipe } })
 }
 
+/** What a broker's message says, as data: of what kind and name what was asked for is, and who holds it. */
+const TOLD = ['kind', 'name', 'holders']
+
 /**
  * What the broker says.
  * @param {import('./connection.js').Reply} reply
  */
-function refused({ error = 'protocol_error', message, reason }) {
-  if (reason === undefined) return new BrokerError(error, message)
+function refused({ error = 'protocol_error', message, reason, ...rest }) {
+  /** @type {Record<string, unknown>} */
+  const details = {}
+  for (const name of TOLD) if (rest[name] !== undefined) details[name] = rest[name]
+  if (reason === undefined) return new BrokerError(error, message, { details })
   // Loaded when needed.
   const { errorOf } = require('./reason.js')
-  return new BrokerError(error, message, { cause: errorOf(reason), details: { reason } })
+  return new BrokerError(error, message, { cause: errorOf(reason), details: { ...details, reason } })
 }
 
 /** @param {string} [why] */

@@ -3,6 +3,7 @@
 
 const { BrokerError, show } = require('./errors.js')
 const { heldLost } = require('./failures.js')
+const { runFlow } = require('./flow.js')
 
 /** @typedef {InstanceType<typeof import('./calls.js').Calls>} Calls */
 /** @typedef {import('./calls.js').Ask} Ask */
@@ -10,11 +11,17 @@ const { heldLost } = require('./failures.js')
 
 const GONE = new Set(['closed', 'connection_closed', 'broker_unreachable'])
 
+/**
+ * What lines of work know of something held: whose it is, until it is released or lost. No more, so that they keep no client alive.
+ * @typedef {{ token: number, holdings: InstanceType<typeof import('./holdings.js').Holdings> | null }} Hold
+ */
+
 /** What one has by a token. */
 class Held {
   #calls
   #session
-  #isHeld = false
+  /** @type {Hold} */
+  #hold
   /** Most never look at their signal. @type {AbortController | null} */
   #controller = null
   /** @type {InstanceType<typeof BrokerError> | null} */
@@ -31,7 +38,8 @@ class Held {
     /** @type {number} */
     this.token = token
     this.waited = waited
-    this.#hold()
+    this.#hold = { token, holdings: null }
+    this.#have()
   }
 
   get signal() {
@@ -56,7 +64,11 @@ class Held {
 
   /** Whether nothing is known of its end. */
   get _isHeld() {
-    return this.#isHeld
+    return this.#hold.holdings !== null
+  }
+
+  get _hold() {
+    return this.#hold
   }
 
   /** Why it is not. */
@@ -70,7 +82,7 @@ class Held {
    * @returns {Promise<any>}
    */
   async _use(make) {
-    if (!this.#isHeld) throw this._reason
+    if (!this._isHeld) throw this._reason
     return this.#calls.ask(make, undefined, this.token)
   }
 
@@ -79,7 +91,7 @@ class Held {
    * @returns {any}
    */
   _useSync(make) {
-    if (!this.#isHeld) throw this._reason
+    if (!this._isHeld) throw this._reason
     return this.#calls.askSync(make, undefined, this.token)
   }
 
@@ -110,14 +122,15 @@ class Held {
     }
   }
 
-  #hold() {
-    this.#isHeld = true
-    this.#calls.connection.holdings.add(this.token, reason => this.#lose(reason))
+  #have() {
+    const { holdings } = this.#calls.connection
+    this.#hold.holdings = holdings
+    holdings.add(this.token, reason => this.#lose(reason))
   }
 
   #letGo() {
-    if (!this.#isHeld) return false
-    this.#isHeld = false
+    if (!this._isHeld) return false
+    this.#hold.holdings = null
     this.#calls.connection.holdings.delete(this.token)
     return true
   }
@@ -131,14 +144,14 @@ class Held {
       this.#lost = heldLost(error.message)
       return false
     }
-    // Not answered, it may be asked again.
-    if (error?.code === 'timeout' && this.#session === this.#calls.connection.holdings.session) this.#hold()
+    // Not answered, or refused: it may be asked again, or something else.
+    if (error?.code !== 'not_held' && this.#session === this.#calls.connection.holdings.session) this.#have()
     throw error
   }
 
   /** @param {InstanceType<typeof BrokerError>} reason */
   #lose(reason) {
-    this.#isHeld = false
+    this.#hold.holdings = null
     this.#lost = reason
     this.#controller?.abort(reason)
   }
@@ -184,10 +197,12 @@ function notHeld() {
  * @template {Held} H
  * @param {H} held
  * @param {(held: H) => any} fn
+ * @param {InstanceType<typeof import('./flow.js').Flow>} flow the line of work that it is
  */
-async function holding(held, fn) {
+async function holding(held, fn, flow) {
+  flow.keep(held)
   try {
-    return await fn(held)
+    return await runFlow(flow, () => fn(held))
   } finally {
     await held.release().catch(() => false)
   }

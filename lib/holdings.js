@@ -19,8 +19,6 @@ class Holdings {
   #owner
   /** Which session's they are: of another one, a token is nothing. */
   session = 0
-  /** The highest token so far. */
-  seen = 0
 
   /** @param {object} owner */
   constructor(owner) {
@@ -33,13 +31,11 @@ class Holdings {
    */
   add(token, lose) {
     this.#held.set(token, lose)
-    this.see(token)
     holders.add(this.#owner)
   }
 
-  /** @param {number} token */
-  see(token) {
-    if (token > this.seen) this.seen = token
+  tokens() {
+    return [...this.#held.keys()]
   }
 
   /** @param {number} token */
@@ -71,7 +67,6 @@ class Holdings {
   /** @param {() => BrokerError} why */
   loseAll(why) {
     this.session++
-    this.seen = 0
     this.#reserved = 0
     const held = [...this.#held.values()]
     this.#held.clear()

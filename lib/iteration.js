@@ -7,7 +7,7 @@ const { aborted } = require('./failures.js')
  * An iteration over what the broker tells, one request after another. An async generator would not do: its `return()` waits for a `next()` that
  * may wait for ever.
  *
- * `step` is given a signal, and gives the next value or that there are no more. `end` is told of a value that came too late, and when the iteration is over.
+ * `step` is given a signal, and gives the next value or that there are no more. `end` is told when the iteration is over, perhaps more than once: by then a value may have come too late.
  */
 class Iteration {
   #step
@@ -17,7 +17,6 @@ class Iteration {
   #over = false
   /** What was asked for last. @type {Promise<unknown>} */
   #last = Promise.resolve()
-  #onAbort = () => this.#stop.abort(this.#signal?.reason)
 
   /**
    * @param {(signal: AbortSignal) => Promise<{ value?: any, done?: boolean }>} step
@@ -28,7 +27,6 @@ class Iteration {
     this.#step = step
     this.#signal = signal
     this.#end = end
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** @returns {Promise<any>} */
@@ -66,29 +64,32 @@ class Iteration {
 
   async #advance() {
     if (this.#over) return { done: true, value: undefined }
+    const signal = this.#signal
+    const onAbort = () => this.#stop.abort(signal?.reason)
+    // Only for this step: who stops asking does not say so.
+    signal?.addEventListener('abort', onAbort, { once: true })
     try {
-      if (this.#signal?.aborted) throw aborted(this.#signal)
+      if (signal?.aborted) throw aborted(signal)
       const { value, done } = await this.#step(this.#stop.signal)
       if (!this.#over && !done) return { done: false, value }
     } catch (error) {
-      const wasOver = this.#over
-      this.#settle()
-      if (!wasOver) throw error
+      if (!this.#over) {
+        this.#over = true
+        void this.#end()
+        throw error
+      }
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
     }
-    this.#settle()
+    this.#over = true
     return { done: true, value: undefined }
   }
 
   async #finish() {
-    this.#settle()
+    this.#over = true
     this.#stop.abort()
     await this.#last
     await this.#end()
-  }
-
-  #settle() {
-    this.#over = true
-    this.#signal?.removeEventListener('abort', this.#onAbort)
   }
 }
 

@@ -22,7 +22,8 @@ function limit(_calls, { max, per, burst }, name) {
   return {
     label: `limit ${show(name)}`,
     body: `"action":"limit","name":${keyText(name, "a limit's name")},${members}`,
-    decode: () => undefined
+    decode: () => undefined,
+    members: ['max', 'per', 'burst']
   }
 }
 
@@ -40,7 +41,8 @@ function throttle(_calls, _options, name, cost = 1) {
     body: `"action":"throttle","name":${keyText(name, "a limit's name")},"cost":${cost}`,
     decode: reply => reply.waited,
     waits: 'wait',
-    undo: () => []
+    undo: () => [],
+    members: []
   }
 }
 
@@ -58,7 +60,8 @@ function barrier(_calls, _options, name, parties) {
     body: `"action":"barrier","name":${keyText(name, "a barrier's name")},"parties":${parties}`,
     decode: reply => reply.index,
     waits: 'wait',
-    undo: () => []
+    undo: () => [],
+    members: []
   }
 }
 

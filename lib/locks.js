@@ -2,6 +2,7 @@
 'use strict'
 
 const { BrokerError, show } = require('./errors.js')
+const { forkFlow } = require('./flow.js')
 const { Held, giveBack, holding, isGone, releaseBody, requireFunction } = require('./held.js')
 const { keyText } = require('./operations.js')
 const { kinds } = require('./options.js')
@@ -24,6 +25,8 @@ class Lock extends Held {
 }
 
 class Permits extends Held {
+  #amount
+
   /**
    * @param {Calls} calls
    * @param {import('./connection.js').Reply} reply
@@ -33,12 +36,16 @@ class Permits extends Held {
   constructor(calls, reply, name, amount) {
     super(calls, reply)
     this.name = name
-    this.amount = amount
+    this.#amount = amount
+  }
+
+  get amount() {
+    return this._isHeld ? this.#amount : 0
   }
 
   /** @param {number} [amount] */
   async release(amount) {
-    if (!this.#divide(amount)) return this.#ended(await super.release())
+    if (!this.#divide(amount)) return super.release()
     try {
       return await this._use(part(amount))
     } catch (error) {
@@ -48,7 +55,7 @@ class Permits extends Held {
 
   /** @param {number} [amount] */
   releaseSync(amount) {
-    if (!this.#divide(amount)) return this.#ended(super.releaseSync())
+    if (!this.#divide(amount)) return super.releaseSync()
     try {
       return this._useSync(part(amount))
     } catch (error) {
@@ -67,7 +74,7 @@ class Permits extends Held {
       throw new BrokerError('invalid_option', `of ${this.amount} permits 1 to ${this.amount} can be released, not ${show(amount)}`)
     }
     if (amount === this.amount) return false
-    this.amount -= amount
+    this.#amount -= amount
     return true
   }
 
@@ -77,14 +84,8 @@ class Permits extends Held {
    */
   #undivide(amount, error) {
     if (isGone(error)) return false
-    this.amount += amount
+    this.#amount += amount
     throw error
-  }
-
-  /** @param {boolean} released */
-  #ended(released) {
-    if (released) this.amount = 0
-    return released
   }
 }
 
@@ -101,7 +102,8 @@ function lock(calls, { shared = false }, name) {
     body: `"action":"lock","name":${keyText(name, "a lock's name")}${shared ? ',"shared":true' : ''}`,
     decode: reply => new Lock(calls, reply, name, shared),
     waits: 'wait',
-    undo: giveBack
+    undo: giveBack,
+    members: ['shared']
   }
 }
 
@@ -125,7 +127,7 @@ const lockOrNull = orNull(lock)
  * @param {string} name
  */
 function tryLock(calls, options, name) {
-  return calls.ask(lockOrNull, { ...options, wait: 0 }, name)
+  return calls.hold(lockOrNull, { ...options, wait: 0 }, name)
 }
 
 /**
@@ -137,7 +139,8 @@ function tryLock(calls, options, name) {
 async function withLock(calls, name, options, fn) {
   if (fn === undefined && typeof options === 'function') [options, fn] = [undefined, options]
   requireFunction(fn, 'withLock')
-  return holding(await calls.ask(lock, options, name), fn)
+  const flow = forkFlow()
+  return holding(await calls.ask(lock, options, name), fn, flow)
 }
 
 /**
@@ -158,7 +161,8 @@ function permits(calls, { amount = 1 }, { name, permits }) {
     body: `"action":"semaphore","name":${keyText(name)},"permits":${permits},"amount":${amount}`,
     decode: reply => new Permits(calls, reply, name, amount),
     waits: 'wait',
-    undo: giveBack
+    undo: giveBack,
+    members: ['amount']
   }
 }
 
@@ -184,17 +188,17 @@ class Semaphore {
 
   /** @param {any} [options] */
   acquire(options) {
-    return this.#calls.ask(permits, options, this)
+    return this.#calls.hold(permits, options, this)
   }
 
   /** @param {any} [options] */
   acquireSync(options) {
-    return this.#calls.askSync(permits, options, this)
+    return this.#calls.holdSync(permits, options, this)
   }
 
   /** @param {any} [options] */
   tryAcquire(options) {
-    return this.#calls.ask(permitsOrNull, { ...options, wait: 0 }, this)
+    return this.#calls.hold(permitsOrNull, { ...options, wait: 0 }, this)
   }
 
   /**
@@ -203,7 +207,8 @@ class Semaphore {
    */
   async with(fn, options) {
     requireFunction(fn, 'with')
-    return holding(await this.acquire(options), fn)
+    const flow = forkFlow()
+    return holding(await this.#calls.ask(permits, options, this), fn, flow)
   }
 }
 

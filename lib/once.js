@@ -2,8 +2,8 @@
 'use strict'
 
 const { BrokerError, show } = require('./errors.js')
+const { forkFlow, runFlow } = require('./flow.js')
 const { Held, giveBack, requireFunction } = require('./held.js')
-const { currentMaking, runMaking } = require('./making.js')
 const { keyText, ttlText, valueBody, valueIn, valueText } = require('./operations.js')
 const { kinds, oneOf } = require('./options.js')
 const { reasonText } = require('./reason.js')
@@ -11,7 +11,8 @@ const { reasonText } = require('./reason.js')
 /** @typedef {InstanceType<typeof import('./calls.js').Calls>} Calls */
 /** @typedef {import('./calls.js').Ask} Ask */
 /** @typedef {{ ttl?: number, refresh?: number, onError?: 'next' | 'all', wait?: number, timeout?: number }} OnceOptions */
-/** @typedef {import('./making.js').Making} Making */
+/** @typedef {import('./flow.js').Making} Making */
+/** @typedef {InstanceType<typeof import('./flow.js').Flow>} Flow */
 
 const onErrors = oneOf('next', 'all')
 
@@ -22,14 +23,16 @@ const onErrors = oneOf('next', 'all')
  * @param {OnceOptions} [options]
  */
 async function once(calls, key, fn, options) {
-  const making = begin(calls, key, fn, options)
+  const { flow, making } = begin(calls, key, fn, options)
   const { value: old, run, held } = await calls.ask(asking, options, key)
   if (!held) return old
-  making.token = held.token
+  flow.keep(held)
   let text
   try {
-    text = textOf(key, await runMaking(making, fn))
+    text = textOf(key, await runFlow(flow, fn))
+    making.running = false
   } catch (error) {
+    making.running = false
     // Who waits for the first value gets another's; the others have the old one still.
     await (run ? held._end(failing(error, options)) : held.release()).catch(() => false)
     if (run) throw error
@@ -52,14 +55,16 @@ async function once(calls, key, fn, options) {
  * @param {OnceOptions} [options]
  */
 function onceSync(calls, key, fn, options) {
-  const making = begin(calls, key, fn, options)
+  const { flow, making } = begin(calls, key, fn, options)
   const { value: old, run, held } = calls.askSync(asking, options, key)
   if (!held) return old
-  making.token = held.token
+  flow.keep(held)
   let text
   try {
-    text = textOf(key, notLater(key, runMaking(making, fn)))
+    text = textOf(key, notLater(key, runFlow(flow, fn)))
+    making.running = false
   } catch (error) {
+    making.running = false
     if (run) atLeast(() => held._endSync(failing(error, options)))
     else atLeast(() => held.releaseSync())
     if (run) throw error
@@ -81,7 +86,7 @@ function onceSync(calls, key, fn, options) {
  * @param {string} key
  * @param {unknown} fn
  * @param {OnceOptions} [options]
- * @returns {Making}
+ * @returns {{ flow: Flow, making: Making }} the line of work that the function is to be
  */
 function begin({ pipe }, key, fn, options) {
   requireFunction(fn, 'once')
@@ -94,13 +99,15 @@ function begin({ pipe }, key, fn, options) {
   if (refresh !== undefined && !kinds.time.check(refresh)) {
     throw new BrokerError('invalid_option', `refresh of once must be ${kinds.time.allowed}, not ${show(refresh)}`)
   }
-  const outer = currentMaking()
-  for (let making = outer; making; making = making.outer) {
-    if (making.key === key && making.pipe === pipe) {
+  const flow = forkFlow()
+  for (let making = flow.making; making; making = making.outer) {
+    if (making.running && making.key === key && making.pipe === pipe) {
       throw new BrokerError('deadlock', `once ${show(key)} is called while its own function runs, and would wait for itself`)
     }
   }
-  return { pipe, key, outer, token: 0 }
+  const making = { pipe, key, running: true, outer: flow.making }
+  flow.making = making
+  return { flow, making }
 }
 
 /**
@@ -119,7 +126,8 @@ function asking(calls, { refresh }, key) {
       held: reply.token === undefined ? null : new Held(calls, reply)
     }),
     waits: 'wait',
-    undo: giveBack
+    undo: giveBack,
+    members: ['ttl', 'refresh', 'onError']
   }
 }
 

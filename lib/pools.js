@@ -53,6 +53,10 @@ class Lease extends Held {
  */
 function acquire(calls, { ttl, match }, pools) {
   const several = Array.isArray(pools)
+  if (several && match !== undefined) {
+    const text = 'match belongs to each pool: { pool, match }'
+    throw new BrokerError('invalid_option', `acquire of several pools takes no match of its own; ${text}`, { details: { option: 'match' } })
+  }
   const wanted = several ? pools : [{ pool: pools, match }]
   if (wanted.length === 0) throw new BrokerError('invalid_option', 'acquire takes a pool, or an array of at least one')
   return {
@@ -63,7 +67,8 @@ function acquire(calls, { ttl, match }, pools) {
       return several ? held : held[0]
     },
     waits: 'wait',
-    undo: ({ leases = [] }) => leases.map((/** @type {any} */ { token }) => releaseBody(token))
+    undo: ({ leases = [] }) => leases.map((/** @type {any} */ { token }) => releaseBody(token)),
+    members: several ? ['ttl'] : ['ttl', 'match']
   }
 }
 
@@ -93,7 +98,8 @@ function define(_calls, { policy }, name, values) {
   return {
     label: `definePool ${show(name)}`,
     body: `"action":"definePool","pool":${keyText(name, "a pool's name")}${contentText(name, values)}${how}`,
-    decode: reply => reply.size
+    decode: reply => reply.size,
+    members: ['policy']
   }
 }
 
@@ -108,7 +114,8 @@ function add(_calls, _options, name, values) {
   return {
     label: `addToPool ${show(name)}`,
     body: `"action":"addToPool","pool":${keyText(name, "a pool's name")}${contentText(name, values)}`,
-    decode: reply => reply.size
+    decode: reply => reply.size,
+    members: []
   }
 }
 
@@ -137,7 +144,8 @@ function list(_calls, _options, name) {
         ...entry,
         value: valueIn(entry),
         ...(holder === undefined ? {} : { worker: holder })
-      }))
+      })),
+    members: []
   }
 }
 
@@ -150,14 +158,14 @@ function valueIn(entry) {
 }
 
 /**
- * @param {Calls} calls
+ * @param {Calls} _calls
  * @param {{ ttl?: number, detached?: boolean }} options
  * @param {string} key
  * @param {string | number} workerId
  * @param {number | { ttl?: number }} [ttl]
  * @returns {Ask}
  */
-function lease(calls, options, key, workerId, ttl) {
+function lease(_calls, options, key, workerId, ttl) {
   const worker = nameOf(workerId)
   if (!key || !worker) {
     throw new BrokerError('key_and_worker_required', `lease takes a key and a workerId, not ${show(key)} and ${show(workerId)}`)
@@ -166,10 +174,7 @@ function lease(calls, options, key, workerId, ttl) {
   return {
     label: `lease ${show(key)}`,
     body: `"action":"lease","key":${keyText(key)},"workerId":${JSON.stringify(worker)}${ttlText(ttl ?? options)}${detached}`,
-    decode(reply) {
-      calls.connection.holdings.see(reply.token)
-      return reply.value
-    },
+    decode: reply => reply.value,
     waits: 'timeout',
     // What was not waited for may be this worker's from before.
     undo: ({ token, waited }) => (waited > 0 && !options.detached ? [releaseBody(token)] : [])

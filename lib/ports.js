@@ -1,6 +1,7 @@
 // @ts-check
 'use strict'
 
+const { checkMembers } = require('./calls.js')
 const { BrokerError, show } = require('./errors.js')
 const { aborted } = require('./failures.js')
 const { reserve, unreserve } = require('./reservations.js')
@@ -23,6 +24,7 @@ const TRIES = 1000
  * @param {{ port?: unknown, host?: unknown, timeout?: number, signal?: AbortSignal }} [options]
  */
 async function getPort(calls, options) {
+  checkMembers('getPort', options, ['port', 'host'])
   const { port = 0, host, signal } = options ?? {}
   const ports = Array.isArray(port) ? port : [port]
   for (const one of ports) check(one, 'port', isPort(one), `${A_PORT}; 0 is any`)

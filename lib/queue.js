@@ -47,6 +47,13 @@ class Queue {
    */
   constructor(calls, name, options) {
     keyText(name, "a queue's name")
+    for (const option of Object.keys(options ?? {})) {
+      if (option !== 'maxAttempts') {
+        throw new BrokerError('invalid_option', `queue ${show(name)} has no option ${show(option)}; there is maxAttempts`, {
+          details: { option }
+        })
+      }
+    }
     const { maxAttempts } = options ?? {}
     if (maxAttempts !== undefined && !kinds.number.check(maxAttempts)) {
       throw new BrokerError(
@@ -121,7 +128,8 @@ function take(calls, _options, name, untilDone) {
     body: `"action":"take","queue":${keyText(name)}${untilDone ? ',"untilDone":true' : ''}`,
     decode: reply => (reply.none || reply.done ? null : new Job(calls, reply)),
     waits: 'wait',
-    undo: giveBack
+    undo: giveBack,
+    members: []
   }
 }
 
@@ -140,7 +148,8 @@ function done(_calls, _options, name) {
       failures: failures.map((/** @type {any} */ { item, ...rest }) => ({ value: item, ...rest }))
     }),
     waits: 'wait',
-    undo: () => []
+    undo: () => [],
+    members: []
   }
 }
 

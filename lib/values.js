@@ -1,6 +1,7 @@
 // @ts-check
 'use strict'
 
+const { checkMembers } = require('./calls.js')
 const { BrokerError, show } = require('./errors.js')
 const { requireFunction } = require('./held.js')
 const { Iteration } = require('./iteration.js')
@@ -23,7 +24,8 @@ function withVersion(_calls, _options, key) {
     label: `get ${show(key)}`,
     body: `"action":"get","key":${keyText(key)},"version":true`,
     decode: (reply, _subject, broker) => ({ value: valueIn(reply, key, broker), version: reply.version }),
-    refused: ({ error = '' }) => (NO_VALUE.has(error) ? { value: undefined, version: 0 } : undefined)
+    refused: ({ error = '' }) => (NO_VALUE.has(error) ? { value: undefined, version: 0 } : undefined),
+    members: []
   }
 }
 
@@ -35,9 +37,10 @@ function withVersion(_calls, _options, key) {
  */
 async function update(calls, key, fn, options) {
   requireFunction(fn, 'update')
+  checkMembers(`update ${show(key)}`, options, ['ttl'])
   const { ttl, timeout, signal } = options ?? {}
   while (true) {
-    const { value, version } = await calls.ask(withVersion, options, key)
+    const { value, version } = await calls.ask(withVersion, { timeout, signal }, key)
     const next = await fn(value)
     const keepTTL = ttl === undefined && version > 0
     if (await calls.call(set, { timeout, signal }, key, next, /** @type {any} */ ({ ttl, keepTTL, ifVersion: version }))) return next
@@ -56,7 +59,8 @@ function incr(_calls, { ttl }, key, by = 1) {
   return {
     label: `incr ${show(key)}`,
     body: `"action":"incr","key":${keyText(key)},"by":${by}${ttlText(ttl)}`,
-    decode: reply => reply.value
+    decode: reply => reply.value,
+    members: ['ttl']
   }
 }
 
@@ -72,7 +76,8 @@ function waitFor(_calls, _options, key) {
     body: `"action":"waitFor","key":${keyText(key)}`,
     decode: (reply, _subject, broker) => valueIn(reply, key, broker),
     waits: 'wait',
-    undo: nothing
+    undo: nothing,
+    members: []
   }
 }
 
@@ -104,6 +109,7 @@ function change(_calls, _options, key, after) {
  */
 function watch(calls, key, options) {
   keyText(key)
+  checkMembers(`watch ${show(key)}`, options, [])
   /** @type {number | undefined} */
   let seen
   return new Iteration(async signal => {
@@ -141,7 +147,8 @@ function page(_calls, _options, list, from) {
   return {
     label: `collect ${show(list)}`,
     body: `"action":"collect","list":${keyText(list, "a list's name")},"from":${from}`,
-    decode: reply => reply
+    decode: reply => reply,
+    members: []
   }
 }
 

@@ -73,7 +73,8 @@ async function main() {
   setUp()
   const words = process.argv.slice(2)
   if (words.length === 0) {
-    await step('Rust: everything but the boundary to Node', 'cargo', ['test', '--no-default-features'], countCargo)
+    // The simulator's seed is shown, so that its run can be repeated.
+    await step('Rust: everything but the boundary to Node', 'cargo', ['test', '--no-default-features', '--', '--show-output'], countCargo)
   }
   await step('Node', process.execPath, ['--test', '--test-reporter=spec', ...testFiles(words)], countNode)
   for (const name of failedSteps) console.error(`failed: ${name}`)

@@ -64,9 +64,12 @@ export async function pools(client: Client, signal: AbortSignal): Promise<void> 
   console.log(lease.value.role, lease.number, lease.pool, held.token, held.waited, discarded, held.releaseSync())
 
   const [account, database] = await client.acquire(['accounts', { pool: 'databases', match: { a: { b: 1 } } }] as const, { wait: 0 })
+  const [first, second]: [Lease, Lease] = await client.acquire(['accounts', { pool: 'databases' }])
+  const names: string[] = ['accounts', 'databases']
+  const any: Lease[] = await client.acquire(names)
   const blocking: Lease<Account> = client.acquireSync<Account>('accounts', { match: { role: 'user' } })
   const several: Lease[] = client.acquireSync(['accounts', 'databases'])
-  console.log(account?.value, database?.number, blocking.value.user, several.length)
+  console.log(account.value, database.number, first.value, second.token, any[0]?.number, blocking.value.user, several.length)
   const number: number = await client.lease('databases', 'worker-1', { wait: 0 })
   console.log(number)
 }
@@ -122,6 +125,7 @@ export async function flow(client: Client): Promise<void> {
   const ready: number = await queue.push('a')
   const job: Job<string> | null = await queue.take({ wait: 0 })
   await job?.nack(new Error('no'))
+  console.log(job?.releaseSync())
   for await (const { value, attempt, token, waited, ack, nack, release, signal } of queue) {
     console.log(value.length, attempt, token, waited, signal.aborted, [ack, nack, release])
   }

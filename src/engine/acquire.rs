@@ -7,7 +7,8 @@
 use super::command::{Granted, LeaseGrant, PoolSpec, Reply};
 use super::error::Error;
 use super::hold::{Held, Hold, Token};
-use super::pool::{Entry, Holder, Listed, Pool, Use, matches};
+use super::matching::Matching;
+use super::pool::{Holder, Listed, Pool, Use, Value};
 use super::resource::{Kind, ResourceId, State};
 use super::session::SessionId;
 use super::store::checked_ttl;
@@ -15,7 +16,8 @@ use super::wait::{Ticket, WaitId, Want};
 use super::{Engine, Micros, lease};
 use serde_json::Value as Json;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 /// The most values of a pool.
@@ -51,13 +53,11 @@ impl Engine {
         check_size(spec, 0)?;
         self.check_room()?;
         self.keep_values(spec)?;
-        let seed = self.config.seed ^ (self.resources.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let seed = self.config.seed ^ (self.resources.lasting() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mut pool = Pool::new(spec, seed);
         // Numbers that are leased already are of this pool from now on.
         for (number, slot) in self.leases.bind(&spec.name) {
-            if (number as usize) < pool.entries.len() {
-                pool.take(number as u32, Use::Leased(slot));
-            }
+            pool.number_is_leased(number, slot);
         }
         let size = pool.size();
         self.resources.find_or_make(Kind::Pool, &spec.name, || State::Pool(pool));
@@ -95,7 +95,7 @@ impl Engine {
         let Some(State::Pool(pool)) = found.map(|resource| &resource.state) else {
             return Err(Error::NoPool { pool: name.into() });
         };
-        let listed = |(place, entry): (usize, &Entry)| {
+        let listed = |(place, entry): (usize, &Value)| {
             let (state, reason, holder) = match &entry.state {
                 Use::Free => ("free", None, None),
                 Use::Discarded(reason) => ("discarded", reason.clone(), None),
@@ -125,29 +125,46 @@ impl Engine {
         let mut parts = Vec::with_capacity(pools.len());
         for (name, pattern) in pools {
             let pool = self.find_pool(name)?;
-            let wanted = pools.iter().filter(|(other, like)| other == name && like == pattern).count();
-            let fitting = |entry: &&Entry| {
-                !matches!(entry.state, Use::Discarded(_))
-                    && pattern.as_ref().is_none_or(|pattern| matches(pattern, &entry.fields))
-            };
-            // A pool that is empty may be filled yet.
-            let there = &self.pool(pool).entries;
-            let fitting = there.iter().filter(fitting).count();
-            if !there.is_empty() && fitting < wanted {
-                let pattern = pattern.as_ref().map_or("anything".into(), Json::to_string);
-                let in_service = self.pool(pool).size();
-                return Err(Error::NoMatch { pool: name.to_string(), pattern, wanted, fitting, in_service });
-            }
             parts.push(Part { pool, pattern: pattern.clone() });
         }
         let distinct: BTreeSet<ResourceId> = parts.iter().map(|part| part.pool).collect();
+        for &pool in &distinct {
+            self.check_match(pool, &parts)?;
+        }
         let joint = parts.len() > 1;
         let wait = self.waits.insert(session, ticket, now, Want::Values { parts, ttl });
-        for pool in distinct {
-            self.join(wait, pool);
+        for &pool in &distinct {
+            self.join_quietly(wait, pool);
             self.pool(pool).joint += usize::from(joint);
         }
+        // Nothing has changed for the others.
+        if let Some(&pool) = distinct.first() {
+            self.serve_wait(now, pool, wait);
+        }
         Ok(wait)
+    }
+
+    /// Sees that a pool has values for the parts, were they all free.
+    fn check_match(&mut self, pool: ResourceId, parts: &[Part]) -> Result<(), Error> {
+        let name = self.name_of(pool);
+        let pool_state = self.pool(pool);
+        let places = pool_state.places_in_service();
+        // One that is empty may be filled yet.
+        if pool_state.entries.is_empty() {
+            return Ok(());
+        }
+        let wanted: Vec<Option<&Json>> =
+            parts.iter().filter(|part| part.pool == pool).map(|part| part.pattern.as_ref()).collect();
+        let mut matching = Matching::default();
+        for pattern in &wanted {
+            if !matching.add(&places, |claim, place| pool_state.fits(place, wanted[claim])) {
+                let fitting = places.iter().filter(|&&place| pool_state.fits(place, *pattern)).count();
+                let pattern = pattern.map_or("anything".into(), Json::to_string);
+                let (wanted, in_service) = (wanted.len(), places.len());
+                return Err(Error::NoMatch { pool: name.to_string(), pattern, wanted, fitting, in_service });
+            }
+        }
+        Ok(())
     }
 
     /// Stands in line for a number of a pool, under a worker's name.
@@ -163,7 +180,8 @@ impl Engine {
         *self.pool(pool).names.entry(worker.clone()).or_default() += 1;
         let want = Want::Number { worker, ttl: request.ttl, detached: request.detached };
         let wait = self.waits.insert(session, ticket, now, want);
-        self.join(wait, pool);
+        self.join_quietly(wait, pool);
+        self.serve_wait(now, pool, wait);
         Ok(wait)
     }
 
@@ -175,11 +193,12 @@ impl Engine {
         request: &lease::Request<'_>,
     ) -> Result<Granted, Error> {
         checked_ttl(request.ttl)?;
+        let alone = self.resources.get(pool).is_some_and(|resource| resource.line.is_empty());
         let place = match self.leases.take_loss(request.worker, request.key) {
-            Some(number) if self.pool(pool).is_free(number) => Some(number as u32),
+            Some(number) if alone && self.pool(pool).is_free(number) => Some(number as u32),
             Some(number) => return Err(self.leases.lost_error(request.worker, request.key, number)),
-            None if self.resources.get(pool).is_some_and(|resource| !resource.line.is_empty()) => None,
-            None => self.pool(pool).choose(None, &BTreeSet::new()),
+            None if !alone => None,
+            None => self.pool(pool).first_fitting(None),
         };
         let Some(place) = place else { return Err(self.exhausted(now, &[pool])) };
         self.lease_place(now, pool, place, request)
@@ -217,13 +236,12 @@ impl Engine {
 
     /// Whether all others still stand where they stood.
     fn serve_wait(&mut self, now: Micros, pool: ResourceId, id: WaitId) -> bool {
-        let kept = self.kept_before(pool, id);
         let Some(wait) = self.waits.get(id) else { return true };
         let (session, since) = (wait.session, wait.since);
         match &wait.want {
             Want::Number { worker, ttl, detached } => {
                 let (worker, ttl, detached) = (worker.clone(), *ttl, *detached);
-                if let Some(place) = self.pool(pool).choose(None, &kept) {
+                if let Some(&[place]) = self.choose(pool, id).as_deref() {
                     let key = self.name_of(pool);
                     let request = self.lease_request(Some(session), &key, &worker, ttl, detached);
                     let outcome = self.lease_place(now, pool, place, &request);
@@ -234,7 +252,7 @@ impl Engine {
             }
             Want::Values { ttl, .. } => {
                 let ttl = *ttl;
-                if let Some(places) = self.choose_all(id, &[(pool, kept)]) {
+                if let Some(places) = self.choose_all(id) {
                     let mut leases = Vec::with_capacity(places.len());
                     for (pool, place) in places {
                         leases.push(self.grant_value(now, session, pool, place, ttl));
@@ -285,53 +303,59 @@ impl Engine {
     }
 
     /// A value for each part of a wait; `None`: one is missing.
-    fn choose_all(&mut self, id: WaitId, known: &[(ResourceId, BTreeSet<u32>)]) -> Option<Vec<(ResourceId, u32)>> {
+    fn choose_all(&mut self, id: WaitId) -> Option<Vec<(ResourceId, u32)>> {
         let Want::Values { parts, .. } = &self.waits.get(id)?.want else { return None };
-        let wanted: Vec<(ResourceId, Option<Json>)> =
-            parts.iter().map(|part| (part.pool, part.pattern.clone())).collect();
-        let mut kept: Vec<(ResourceId, BTreeSet<u32>)> = known.to_vec();
-        // The choosier ones choose first: with ["any", "admin"] the only admin must not go to "any".
-        let mut order: Vec<usize> = (0..wanted.len()).collect();
-        order.sort_by_key(|&at| wanted[at].1.is_none());
-        let mut chosen = vec![None; wanted.len()];
-        for at in order {
-            let (pool, pattern) = &wanted[at];
-            let index = match kept.iter().position(|(known, _)| known == pool) {
-                Some(index) => index,
-                None => {
-                    kept.push((*pool, self.kept_before(*pool, id)));
-                    kept.len() - 1
-                }
-            };
-            let place = self.pool(*pool).choose(pattern.as_ref(), &kept[index].1)?;
-            kept[index].1.insert(place);
-            chosen[at] = Some((*pool, place));
+        let pools: Vec<ResourceId> = parts.iter().map(|part| part.pool).collect();
+        let mut chosen: BTreeMap<ResourceId, VecDeque<u32>> = BTreeMap::new();
+        for &pool in &pools {
+            if let Entry::Vacant(entry) = chosen.entry(pool) {
+                entry.insert(self.choose(pool, id)?.into());
+            }
         }
-        chosen.into_iter().collect()
+        pools.into_iter().map(|pool| Some((pool, chosen.get_mut(&pool)?.pop_front()?))).collect()
     }
 
-    /// What is kept for those in the line before a wait who wait for other pools too.
-    fn kept_before(&mut self, pool: ResourceId, before: WaitId) -> BTreeSet<u32> {
-        let mut kept = BTreeSet::new();
-        if self.pool(pool).joint == 0 {
-            return kept;
+    /// Values of one pool for the parts of a wait, beside what those before it in the line are to have.
+    fn choose(&mut self, pool: ResourceId, id: WaitId) -> Option<Vec<u32>> {
+        let is_joint = matches!(&self.waits.get(id)?.want, Want::Values { parts, .. } if parts.len() > 1);
+        if !is_joint && !self.pool(pool).has_joint_waits() {
+            // Those ahead have been looked at: there is nothing for them.
+            let pattern = self.patterns(id, pool).pop()?.cloned();
+            return self.pool(pool).first_fitting(pattern.as_ref()).map(|place| vec![place]);
         }
-        let Some(line) = self.resources.get(pool).map(|resource| resource.line) else { return kept };
-        let ahead: Vec<WaitId> = self.waits.in_line(line).take_while(|&wait| wait != before).collect();
-        for wait in ahead {
-            let Some(Want::Values { parts, .. }) = self.waits.get(wait).map(|wait| &wait.want) else { continue };
-            if parts.len() < 2 {
-                continue;
+        let places = self.pool(pool).places_in_order();
+        let Some(State::Pool(state)) = self.resources.get(pool).map(|found| &found.state) else { return None };
+        let line = self.resources.get(pool).map(|found| found.line).unwrap_or_default();
+        let mut patterns: Vec<Option<&Json>> = Vec::new();
+        let mut matching = Matching::default();
+        for ahead in self.waits.in_line(line).take_while(|&wait| wait != id) {
+            for pattern in self.patterns(ahead, pool) {
+                patterns.push(pattern);
+                matching.add(&places, |claim, place| state.fits(place, patterns[claim]));
             }
-            let patterns: Vec<Option<Json>> =
-                parts.iter().filter(|part| part.pool == pool).map(|part| part.pattern.clone()).collect();
-            for pattern in patterns {
-                if let Some(place) = self.pool(pool).choose(pattern.as_ref(), &kept) {
-                    kept.insert(place);
-                }
+            if matching.len() == places.len() {
+                return None;
             }
         }
-        kept
+        let ahead = patterns.len();
+        for pattern in self.patterns(id, pool) {
+            patterns.push(pattern);
+            if !matching.add(&places, |claim, place| state.fits(place, patterns[claim])) {
+                return None;
+            }
+        }
+        matching.places_from(ahead).collect()
+    }
+
+    /// What a wait is for in a pool: for each value the pattern that it must fit.
+    pub(super) fn patterns(&self, id: WaitId, pool: ResourceId) -> Vec<Option<&Json>> {
+        match self.waits.get(id).map(|wait| &wait.want) {
+            Some(Want::Values { parts, .. }) => {
+                parts.iter().filter(|part| part.pool == pool).map(|part| part.pattern.as_ref()).collect()
+            }
+            Some(Want::Number { .. }) => vec![None],
+            _ => Vec::new(),
+        }
     }
 
     /// A wait has left: those behind may have what was kept for it.
@@ -360,11 +384,8 @@ impl Engine {
     pub(super) fn take_back_numbers(&mut self) {
         for (key, number) in self.leases.take_freed() {
             if let Some(id) = self.resources.find(Kind::Pool, &key) {
-                let pool = self.pool(id);
-                if (number as usize) < pool.entries.len() {
-                    pool.give_back(number as u32);
-                    self.resources.mark(id);
-                }
+                self.pool(id).number_is_free(number);
+                self.resources.mark(id);
             }
         }
     }
@@ -372,6 +393,7 @@ impl Engine {
     /// Takes a value out of service.
     pub(super) fn discard(
         &mut self,
+        now: Micros,
         session: SessionId,
         token: Token,
         reason: Option<&str>,
@@ -386,17 +408,33 @@ impl Engine {
         };
         self.holds.remove(token);
         self.pool(pool).discard(place, reason);
+        self.turn_away(now, pool);
         Ok(Reply::Discarded(true))
+    }
+
+    /// Who waits for what is not in service any more waits in vain.
+    fn turn_away(&mut self, now: Micros, pool: ResourceId) {
+        let line = self.resources.get(pool).map(|found| found.line).unwrap_or_default();
+        let all: Vec<WaitId> = self.waits.in_line(line).collect();
+        for id in all {
+            let patterns: Vec<Option<Json>> =
+                self.patterns(id, pool).into_iter().map(|pattern| pattern.cloned()).collect();
+            let parts: Vec<Part> = patterns.into_iter().map(|pattern| Part { pool, pattern }).collect();
+            if let Err(error) = self.check_match(pool, &parts) {
+                self.finish(now, id, Err(error));
+            }
+        }
     }
 
     pub(super) fn exhausted(&self, now: Micros, pools: &[ResourceId]) -> Error {
         let describe = |&id: &ResourceId| {
             let Some(resource) = self.resources.get(id) else { return String::new() };
             let State::Pool(pool) = &resource.state else { return String::new() };
-            let holders = self.name_parties(&self.parties(now, id));
+            let holders = self.name_parties(&self.parties(now, id), pool.held());
             format!("{} ({} of {} held){holders}", resource.name, pool.held(), pool.size())
         };
-        Error::PoolExhausted { text: pools.iter().map(describe).collect::<Vec<_>>().join("; ") }
+        let text = pools.iter().map(describe).collect::<Vec<_>>().join("; ");
+        Error::PoolExhausted { text, obstacle: Box::new(self.obstacle(now, pools)) }
     }
 
     pub(super) fn find_pool(&self, name: &str) -> Result<ResourceId, Error> {

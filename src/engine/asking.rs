@@ -6,7 +6,8 @@ use super::hold::{Held, Hold, Token};
 use super::resource::{Kind, ResourceId};
 use super::session::SessionId;
 use super::wait::{Terms, Ticket, Wait, WaitId, Want};
-use super::{Effect, Engine, MAX_WAITS, Micros};
+use super::{Effect, Engine, MAX_HOLDS, MAX_WAITS, Micros};
+use std::collections::BTreeMap;
 
 impl Engine {
     /// Takes a request that may have to wait. What it comes to is an [`Effect`] with this ticket, now or later.
@@ -43,6 +44,9 @@ impl Engine {
         if self.waits.len() >= MAX_WAITS {
             return Err(Error::MaxWaits { limit: MAX_WAITS });
         }
+        if self.holds.len() >= MAX_HOLDS {
+            return Err(Error::Full { what: "things that are held", limit: MAX_HOLDS });
+        }
         let by = (session, ticket);
         let last_token = self.last_token;
         let id = match ask {
@@ -73,15 +77,14 @@ impl Engine {
         if self.waits.find(session, ticket) != Some(id) {
             return Ok(());
         }
-        let within = terms.within.or(terms.seen.map(|_| Vec::new()));
-        self.waits.set_origin(id, terms.seen.unwrap_or(last_token), within);
+        self.waits.set_origin(id, last_token, terms.within);
         if patience == Some(0) {
             self.time_is_over(now, id);
         } else if let Some(error) = self.deadlock(id) {
             self.remove(id);
             return Err(error);
         } else {
-            let slow = self.config.slow_wait.filter(|_| self.can_be_slow(id));
+            let slow = self.config.slow_wait.filter(|_| self.is_hindered(id));
             let after = |span: Micros| now.saturating_add(span);
             self.waits.set_times(id, patience.map(after), slow.map(after));
         }
@@ -181,7 +184,25 @@ impl Engine {
         self.note_wait(now, id);
         self.remove(id);
         if arrives {
-            self.break_barrier(now, resource, why);
+            self.break_barrier(now, resource, why, 1);
+        }
+    }
+
+    /// A session is gone, and all its waits with it.
+    pub(super) fn give_up_all(&mut self, now: Micros, session: SessionId) {
+        let waits: Vec<WaitId> = self.waits.of_session(session).collect();
+        let mut left: BTreeMap<ResourceId, u32> = BTreeMap::new();
+        for id in waits {
+            let arrives = self.waits.get(id).is_some_and(|wait| matches!(wait.want, Want::Arrive));
+            if let Some(barrier) = self.waits.resource(id).filter(|_| arrives) {
+                *left.entry(barrier).or_default() += 1;
+            }
+            self.note_wait(now, id);
+            self.remove(id);
+        }
+        let why = format!("{} is gone", self.name_session(session));
+        for (barrier, gone) in left {
+            self.break_barrier(now, barrier, &why, gone);
         }
     }
 
@@ -193,29 +214,32 @@ impl Engine {
             Want::Values { .. } | Want::Number { .. } => Err(self.exhausted(now, &self.waits.resources(id))),
             Want::Take { .. } => Ok(Reply::NoItem { done: false }),
             Want::Pass { .. } => Err(self.limited(now, resource)),
-            Want::Arrive => Err(Error::Timeout {
-                text: format!("{} others have not come to {}", self.missing(resource), self.name_resource(resource)),
-            }),
-            Want::Value | Want::Change { .. } => {
-                Err(Error::Timeout { text: format!("nobody has set \"{}\" in time", self.name_of(resource)) })
-            }
-            Want::Done => {
-                Err(Error::Timeout { text: format!("the queue \"{}\" is not done yet", self.name_of(resource)) })
-            }
-            Want::Permits { .. } | Want::Once { .. } => {
-                let holders = self.name_parties(&self.parties(now, resource));
-                let verb = if matches!(wait.want, Want::Once { .. }) { "is still being made" } else { "is held" };
-                Err(Error::Timeout { text: format!("{} {verb}{holders}", self.name_resource(resource)) })
+            want => {
+                let name = self.name_resource(resource);
+                let text = match want {
+                    Want::Arrive => format!("{} others have not come to {name}", self.missing(resource)),
+                    Want::Done => format!("{name} is not done yet"),
+                    Want::Value | Want::Change { .. } => {
+                        format!("nobody has set \"{}\" in time", self.name_of(resource))
+                    }
+                    _ => {
+                        let holders = self.name_parties(&self.parties(now, resource), self.holders(resource).len());
+                        let verb = if matches!(want, Want::Once { .. }) { "is still being made" } else { "is held" };
+                        format!("{name} {verb}{holders}")
+                    }
+                };
+                Err(Error::Timeout { text, obstacle: Box::new(self.obstacle(now, &[resource])) })
             }
         };
         self.finish(now, id, outcome);
         if arrives {
             let name = self.name_session(session);
-            self.break_barrier(now, resource, &format!("{name} waited in vain"));
+            self.break_barrier(now, resource, &format!("{name} waited in vain"), 1);
         }
     }
 
-    pub(super) fn can_be_slow(&self, id: WaitId) -> bool {
+    /// An idle taker of jobs, and one who watches, are at their work; all others lose time.
+    pub(super) fn is_hindered(&self, id: WaitId) -> bool {
         let watches = |wait: &Wait| matches!(wait.want, Want::Change { .. } | Want::Take { .. } | Want::Done);
         self.waits.get(id).is_some_and(|wait| !watches(wait))
     }

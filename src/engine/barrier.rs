@@ -11,11 +11,22 @@ use super::wait::{Ticket, WaitId, Want};
 use super::{Engine, Micros};
 use std::rc::Rc;
 
+/// How long a barrier stays broken for those who are still to come.
+const REMEMBERED: Micros = 5 * 60 * 1_000_000;
+
 #[derive(Debug)]
 pub(super) struct Barrier {
     parties: u32,
-    /// Why it broke, and how many have been told or did it.
-    broken: Option<(Rc<str>, u32)>,
+    broken: Option<Broken>,
+}
+
+#[derive(Debug)]
+struct Broken {
+    why: Rc<str>,
+    /// How many have been told, or did it.
+    told: u32,
+    /// When nobody is expected any more.
+    until: Micros,
 }
 
 impl Barrier {
@@ -45,7 +56,7 @@ impl Engine {
             let what = format!("the barrier \"{name}\" is for {} parties, not {parties}", barrier.parties);
             return Err(Error::Mismatch { what });
         }
-        if let Some((why, told)) = &mut barrier.broken {
+        if let Some(Broken { why, told, .. }) = &mut barrier.broken {
             *told += 1;
             let error = Error::BarrierBroken { name: name.into(), why: why.to_string() };
             if *told >= parties {
@@ -61,6 +72,10 @@ impl Engine {
 
     pub(super) fn serve_barrier(&mut self, now: Micros, id: ResourceId) {
         let Some(line) = self.resources.get(id).map(|resource| resource.line) else { return };
+        let forgotten = |barrier: &&mut Barrier| barrier.broken.as_ref().is_some_and(|broken| broken.until <= now);
+        if let Some(barrier) = self.barrier(id).filter(forgotten) {
+            barrier.broken = None;
+        }
         if self.barrier(id).is_none_or(|barrier| line.len() < barrier.parties as usize) {
             return;
         }
@@ -71,16 +86,16 @@ impl Engine {
         }
     }
 
-    /// One that waited has left: the others need not wait any more.
-    pub(super) fn break_barrier(&mut self, now: Micros, id: ResourceId, why: &str) {
+    /// So many that waited have left: the others need not wait any more.
+    pub(super) fn break_barrier(&mut self, now: Micros, id: ResourceId, why: &str, gone: u32) {
         let Some(line) = self.resources.get(id).map(|resource| resource.line) else { return };
         let others: Vec<WaitId> = self.waits.in_line(line).collect();
-        let told = 1 + others.len() as u32;
+        let told = gone + others.len() as u32;
         let name = self.name_of(id);
         let Some(barrier) = self.barrier(id) else { return };
-        if told < barrier.parties {
-            barrier.broken = Some((why.into(), told));
-        }
+        let until = now.saturating_add(REMEMBERED);
+        barrier.broken = Some(Broken { why: why.into(), told, until });
+        self.resource_times.set(id.index(), Some(until));
         for wait in others {
             self.finish(now, wait, Err(Error::BarrierBroken { name: name.to_string(), why: why.into() }));
         }

@@ -2,6 +2,7 @@
 
 use super::command::{Command, Condition, Granted, Reply, Value};
 use super::error::Error;
+use super::hold::Held;
 use super::lease;
 use super::resource::Kind;
 use super::session::SessionId;
@@ -63,8 +64,14 @@ impl Engine {
         match command {
             Command::Renew { token, ttl } => {
                 let ttl = checked_ttl(ttl)?;
-                if self.holds.of(session, token).is_none() {
-                    return Err(Error::NotHeld { token });
+                match self.holds.of(session, token).map(|hold| hold.what) {
+                    Some(Held::Value { .. }) => {}
+                    Some(_) => {
+                        return Err(Error::Invalid {
+                            what: format!("only a pool's value is renewed; token {token} is none"),
+                        });
+                    }
+                    None => return Err(Error::NotHeld { token }),
                 }
                 Ok(Reply::Renewed(self.holds.renew(now, token, ttl)))
             }
@@ -80,7 +87,7 @@ impl Engine {
                 self.take_back_numbers();
                 Ok(Reply::Released(released))
             }
-            Command::Discard { token, reason } => self.discard(session, token, reason.as_deref()),
+            Command::Discard { token, reason } => self.discard(now, session, token, reason.as_deref()),
             Command::Reserve { space, values } => self.reserve(now, session, &space, &values),
             Command::Unreserve { space, values } => Ok(Reply::Unreserved(self.unreserve(session, &space, &values))),
             Command::Fulfil { token, value, ttl } => self.fulfil(now, session, token, value, ttl),

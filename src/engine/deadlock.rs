@@ -1,13 +1,14 @@
 //! Waits that can never end.
 //!
-//! Whoever waits releases nothing meanwhile: so what a session held when it began a wait is held until that wait is over. A wait that would close a circle of
-//! these is refused. What was granted to the session after it had asked is held by another line of work of the same session, and is no obstacle.
+//! A line of work that waits releases nothing meanwhile: what it holds is held until its wait is over. A wait that would close a circle of these is
+//! refused. Which holds are its line's own a request may say; else they are all that its session was granted before. Time limits do not count: nearly all waits
+//! have one, and to run into it is what the refusal spares.
 //! (This is the wait-for graph in its AND-OR form: a wait may need one of several, or all. See Knapp, "Deadlock detection in distributed
 //! databases", 1987.)
 
 use super::Engine;
 use super::error::Error;
-use super::hold::Held;
+use super::matching::Matching;
 use super::pool::Holder;
 use super::resource::{ResourceId, State};
 use super::session::SessionId;
@@ -19,15 +20,36 @@ const MAX_REACHED: usize = 256;
 /// Who waits for more than this at a time does many things at once, and what it holds is no obstacle.
 const MAX_WAITS: usize = 16;
 
+/// Waits, and which of them can end. Those that were not reached are taken to.
+#[derive(Clone)]
+struct Ending {
+    reached: BTreeSet<WaitId>,
+    over: BTreeSet<WaitId>,
+}
+
+impl Ending {
+    fn contains(&self, wait: &WaitId) -> bool {
+        self.over.contains(wait) || !self.reached.contains(wait)
+    }
+}
+
 impl Engine {
     /// Why a wait that has just begun could never end.
     pub(super) fn deadlock(&self, id: WaitId) -> Option<Error> {
         if !self.is_waited_for(id) {
             return None;
         }
-        let reached = self.reach(id)?;
-        // If it could not end even were it over, others are stuck, and not because of it.
-        if !self.can_end(id, &self.ending(&reached, Some(id))) || self.ending(&reached, None).contains(&id) {
+        // In a crowd those who stand before it in a line are passed over: by what is held alone a circle may be seen still.
+        let reached = self.reach(id, true).or_else(|| self.reach(id, false))?;
+        let all = Ending { over: reached.clone(), reached };
+        if !self.can_end(id, &all) {
+            // What nobody here can give is no circle.
+            return None;
+        }
+        // Those that could not end even were this one over are stuck for reasons of their own, of which it is not to be blamed.
+        let helped = self.ending(&all, BTreeSet::from([id])).over;
+        let others: BTreeSet<WaitId> = all.reached.difference(&helped).copied().collect();
+        if self.ending(&all, others).over.contains(&id) {
             return None;
         }
         Some(Error::Deadlock { text: self.describe_cycle(id) })
@@ -38,16 +60,15 @@ impl Engine {
         let Some(session) = self.waits.get(id).map(|wait| wait.session) else { return false };
         let has_line = |resource: ResourceId| self.resources.get(resource).is_some_and(|held| !held.line.is_empty());
         self.holds.of_session(session).filter_map(|hold| hold.what.resource()).any(has_line)
-            || self.leases_of(session).any(|lease| self.find_pool(lease.key).is_ok_and(has_line))
     }
 
-    /// The waits that the end of one depends on, one way or another, itself included.
-    fn reach(&self, from: WaitId) -> Option<Vec<WaitId>> {
+    /// The waits that the end of one depends on, one way or another, itself included; with those that stand before them in their lines, or without.
+    fn reach(&self, from: WaitId, in_line: bool) -> Option<BTreeSet<WaitId>> {
         let mut reached = vec![from];
         let mut seen = BTreeSet::from([from]);
         let mut at = 0;
         while at < reached.len() {
-            for obstacle in self.obstacles(reached[at]) {
+            for obstacle in self.obstacles(reached[at], in_line) {
                 if seen.insert(obstacle) {
                     reached.push(obstacle);
                 }
@@ -57,35 +78,47 @@ impl Engine {
             }
             at += 1;
         }
-        Some(reached)
+        Some(seen)
     }
 
-    /// Of these waits, those that can end; the given one is taken to be over.
-    fn ending(&self, waits: &[WaitId], given: Option<WaitId>) -> BTreeSet<WaitId> {
-        let mut ending: BTreeSet<WaitId> = given.into_iter().collect();
+    /// Those of the waits reached that can end, where the given ones do.
+    fn ending(&self, all: &Ending, given: BTreeSet<WaitId>) -> Ending {
+        let mut ending = Ending { over: given, ..all.clone() };
         loop {
-            let before = ending.len();
-            for &wait in waits {
-                if !ending.contains(&wait) && self.can_end(wait, &ending) {
-                    ending.insert(wait);
+            let before = ending.over.len();
+            for &wait in &all.reached {
+                if !ending.over.contains(&wait) && self.can_end(wait, &ending) {
+                    ending.over.insert(wait);
                 }
             }
-            if ending.len() == before {
+            if ending.over.len() == before {
                 return ending;
             }
         }
     }
 
     /// Whether a wait can end if these end, with all being released that is held by those who do not wait then, and nobody does anything else.
-    fn can_end(&self, id: WaitId, ending: &BTreeSet<WaitId>) -> bool {
+    fn can_end(&self, id: WaitId, ending: &Ending) -> bool {
         let Some((wait, resource)) = self.waits.get(id).zip(self.waits.resource(id)) else { return true };
         let stuck_before =
             |resource: ResourceId| self.before(id, resource).filter(|before| !ending.contains(before)).count();
         let released = |holder: Holder| self.held_up_by(holder).all(|wait| ending.contains(&wait));
-        let obtainable = |pool: ResourceId, pattern: Option<&serde_json::Value>| {
-            let Some(State::Pool(pool)) = self.resources.get(pool).map(|found| &found.state) else { return usize::MAX };
-            let (free, holders) = pool.fitting(pattern);
-            free + holders.into_iter().filter(|&holder| released(holder)).count()
+        // Those before it that are stuck keep what they could have.
+        let obtainable = |resource: ResourceId| {
+            let Some(State::Pool(pool)) = self.resources.get(resource).map(|found| &found.state) else { return true };
+            let places = pool.places_if(released);
+            let mut patterns = Vec::new();
+            let mut matching = Matching::default();
+            for before in self.before(id, resource).filter(|before| !ending.contains(before)) {
+                for pattern in self.patterns(before, resource) {
+                    patterns.push(pattern);
+                    matching.add(&places, |claim, place| pool.fits(place, patterns[claim]));
+                }
+            }
+            self.patterns(id, resource).into_iter().all(|pattern| {
+                patterns.push(pattern);
+                matching.add(&places, |claim, place| pool.fits(place, patterns[claim]))
+            })
         };
         match (&wait.want, self.resources.get(resource).map(|found| &found.state)) {
             (Want::Permits { amount }, Some(State::Permits(permits))) => {
@@ -96,43 +129,25 @@ impl Engine {
                     .sum();
                 u64::from(permits.free()) + given_back >= u64::from(*amount) && stuck_before(resource) == 0
             }
-            (Want::Values { parts, .. }, _) => {
-                parts.iter().all(|part| obtainable(part.pool, part.pattern.as_ref()) > stuck_before(part.pool))
-            }
-            (Want::Number { .. }, _) => obtainable(resource, None) > stuck_before(resource),
+            (Want::Values { .. } | Want::Number { .. }, _) => self.waits.resources(id).into_iter().all(obtainable),
             (Want::Once { .. }, Some(State::Once(making))) => {
-                making.maker().is_none_or(|maker| self.is_own(wait, maker) || released(Holder::Token(maker)))
+                making.maker().is_none_or(|maker| released(Holder::Token(maker)))
             }
             _ => true,
         }
     }
 
-    /// A session may well wait for what another line of work of its own makes.
-    fn is_own(&self, wait: &Wait, maker: u64) -> bool {
-        self.holds.of(wait.session, maker).is_some() && !wait.within.iter().flatten().any(|&token| token == maker)
-    }
-
     /// The waits that must be over before something is released.
     fn held_up_by(&self, holder: Holder) -> impl Iterator<Item = WaitId> + '_ {
-        let (session, token, is_making) = match holder {
-            Holder::Token(token) => {
-                let hold = self.holds.get(token);
-                (
-                    hold.map(|hold| hold.session),
-                    token,
-                    hold.is_some_and(|hold| matches!(hold.what, Held::Making { .. })),
-                )
-            }
-            Holder::Lease(slot) => {
-                let lease = self.leases.taken(slot);
-                // A lease may outlive the session that took it.
-                let session = lease.as_ref().and_then(|lease| lease.session);
-                (session, lease.map_or(0, |lease| lease.token), false)
-            }
+        // What has a TTL comes back by itself; and what is leased under a worker's name is that worker's, not a line's.
+        let hold = match holder {
+            Holder::Token(token) => self.holds.get(token).filter(|hold| hold.ttl.is_none()),
+            Holder::Lease(_) => None,
         };
+        let (session, token) = (hold.map(|hold| hold.session), hold.map_or(0, |hold| hold.token));
         let holds_up = move |wait: &Wait| match &wait.within {
-            Some(within) if is_making => within.contains(&token),
-            _ => token <= wait.seen,
+            Some(within) => within.contains(&token),
+            None => token <= wait.seen,
         };
         let session = session.filter(|&session| self.is_one_line(session));
         session
@@ -152,7 +167,7 @@ impl Engine {
     }
 
     /// The waits that the end of a wait depends on directly.
-    fn obstacles(&self, id: WaitId) -> BTreeSet<WaitId> {
+    fn obstacles(&self, id: WaitId, in_line: bool) -> BTreeSet<WaitId> {
         let Some(wait) = self.waits.get(id) else { return BTreeSet::new() };
         let is_once = matches!(wait.want, Want::Once { .. });
         if !is_once && !matches!(wait.want, Want::Permits { .. } | Want::Values { .. } | Want::Number { .. }) {
@@ -161,7 +176,7 @@ impl Engine {
         let mut obstacles = BTreeSet::new();
         for resource in self.waits.resources(id) {
             obstacles.extend(self.holders(resource).into_iter().flat_map(|holder| self.held_up_by(holder)));
-            if !is_once {
+            if in_line && !is_once {
                 obstacles.extend(self.before(id, resource));
             }
         }
@@ -173,7 +188,7 @@ impl Engine {
         let mut came_from: BTreeMap<WaitId, WaitId> = BTreeMap::new();
         let mut next = VecDeque::from([start]);
         while let Some(wait) = next.pop_front() {
-            for obstacle in self.obstacles(wait) {
+            for obstacle in self.obstacles(wait, true) {
                 if let std::collections::btree_map::Entry::Vacant(entry) = came_from.entry(obstacle) {
                     entry.insert(wait);
                     next.push_back(obstacle);
@@ -186,7 +201,9 @@ impl Engine {
         let mut steps = Vec::new();
         let mut at = start;
         while let Some(&wait) = came_from.get(&at) {
-            let thing = self.waits.resource(wait).map_or_else(String::new, |resource| self.name_resource(resource));
+            let things: Vec<String> =
+                self.waits.resources(wait).into_iter().map(|resource| self.name_resource(resource)).collect();
+            let thing = things.join(" and ");
             let name = |id: WaitId| self.waits.get(id).map_or_else(String::new, |wait| self.name_session(wait.session));
             let verb = if wait == start { "would wait" } else { "waits" };
             steps.push(format!("{} {verb} for {thing}, which {} has or is to have first", name(wait), name(at)));

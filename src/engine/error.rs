@@ -1,3 +1,4 @@
+use super::views::Obstacle;
 use std::rc::Rc;
 
 /// Why a command was refused. The text begins with a stable code.
@@ -37,13 +38,13 @@ pub enum Error {
     )]
     NoMatch { pool: String, pattern: String, wanted: usize, fitting: usize, in_service: usize },
     #[error("pool_exhausted: {text}")]
-    PoolExhausted { text: String },
+    PoolExhausted { text: String, obstacle: Box<Obstacle> },
     #[error("invalid_request: {what}")]
     Invalid { what: String },
     #[error("session_required: this needs a session; begin the connection with hello")]
     SessionRequired,
     #[error("timeout: {text}")]
-    Timeout { text: String },
+    Timeout { text: String, obstacle: Box<Obstacle> },
     #[error("rate_limited: the limit \"{name}\" lets nothing more through for about {left_ms} ms")]
     RateLimited { name: String, left_ms: u64 },
     #[error("deadlock: {text}")]
@@ -97,6 +98,14 @@ impl Error {
             Error::Full { .. } => "max_items",
             Error::TooMuchKept { .. } | Error::ItemTooLarge { .. } => "too_large",
             Error::Draining => "draining",
+        }
+    }
+
+    /// For programs: what was waited for, and who has it.
+    pub fn obstacle(&self) -> Option<&Obstacle> {
+        match self {
+            Error::PoolExhausted { obstacle, .. } | Error::Timeout { obstacle, .. } => Some(obstacle),
+            _ => None,
         }
     }
 

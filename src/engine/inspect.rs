@@ -8,8 +8,8 @@ use super::pool::Holder;
 use super::resource::{Kind, Resource, ResourceId, State};
 use super::session::SessionId;
 use super::views::{
-    BarrierView, HoldView, Inspection, Leak, LimitView, LongWait, Party, PeakView, PoolView, QueueView, Report,
-    SessionView, WaitView,
+    BarrierView, HoldView, Inspection, Leak, LimitView, LongWait, Obstacle, Party, PeakView, PoolView, QueueView,
+    Report, SessionView, WaitView,
 };
 use super::wait::WaitId;
 use super::{Engine, Micros};
@@ -50,7 +50,8 @@ fn ms(span: Micros) -> f64 {
 /// `worker-3 pid 4242 'logs in'`.
 fn name_worker(worker: Option<&str>, pid: Option<u32>, test: Option<&str>) -> String {
     let mut name = worker.unwrap_or("somebody").to_owned();
-    if let Some(pid) = pid {
+    // A worker without a name is called after its pid.
+    if let Some(pid) = pid.filter(|pid| name != format!("pid-{pid}")) {
         name.push_str(&format!(" pid {pid}"));
     }
     if let Some(test) = test {
@@ -142,7 +143,7 @@ impl Engine {
             name: lease.key.into(),
             number: Some(lease.number),
             token: lease.token,
-            held_for: ms(now - lease.since),
+            held_for: ms(now.saturating_sub(lease.since)),
             shared: None,
             amount: None,
         }));
@@ -155,7 +156,7 @@ impl Engine {
             name: session.map_or_else(String::new, |session| session.name.to_string()),
             pid: session.and_then(|session| session.pid),
             test: session.and_then(|session| session.test.as_ref()).map(|test| test.to_string()),
-            connected_for: session.map_or(0.0, |session| ms(now - session.since)),
+            connected_for: session.map_or(0.0, |session| ms(now.saturating_sub(session.since))),
             holds,
             waits,
         }
@@ -168,7 +169,15 @@ impl Engine {
             (Held::Permits { amount, .. }, _) => (None, Some(amount)),
             _ => (None, None),
         };
-        HoldView { kind: kind.name(), name, number, token: hold.token, held_for: ms(now - hold.since), shared, amount }
+        HoldView {
+            kind: kind.name(),
+            name,
+            number,
+            token: hold.token,
+            held_for: ms(now.saturating_sub(hold.since)),
+            shared,
+            amount,
+        }
     }
 
     fn view_wait(&self, now: Micros, id: WaitId, ahead: usize) -> Option<WaitView> {
@@ -176,7 +185,7 @@ impl Engine {
         Some(WaitView {
             kind: resource.kind.name(),
             name: resource.name.to_string(),
-            waited: ms(now - self.waits.get(id)?.since),
+            waited: ms(now.saturating_sub(self.waits.get(id)?.since)),
             ahead,
         })
     }
@@ -233,22 +242,32 @@ impl Engine {
             worker: worker.or(name),
             pid: session.and_then(|session| session.pid),
             test: test.or_else(|| session.and_then(|session| session.test.clone())).map(|test| test.to_string()),
-            held_for: ms(now - since),
+            held_for: ms(now.saturating_sub(since)),
         })
     }
 
+    /// The first of those who hold something of a resource.
     pub(super) fn parties(&self, now: Micros, id: ResourceId) -> Vec<Party> {
-        self.holders(id).into_iter().filter_map(|holder| self.party(now, holder)).collect()
+        self.holders(id).into_iter().take(MAX_NAMED).filter_map(|holder| self.party(now, holder)).collect()
+    }
+
+    /// What somebody waits for, and who has it.
+    pub(super) fn obstacle(&self, now: Micros, resources: &[ResourceId]) -> Obstacle {
+        let first = resources.first().and_then(|&id| self.resources.get(id));
+        Obstacle {
+            kind: first.map_or("", |resource| resource.kind.name()),
+            name: first.map_or_else(String::new, |resource| resource.name.to_string()),
+            holders: resources.iter().flat_map(|&id| self.parties(now, id)).collect(),
+        }
     }
 
     /// `: worker-3 pid 4242 'logs in' for 12.3 s, …`, for the end of a message.
-    pub(super) fn name_parties(&self, parties: &[Party]) -> String {
+    pub(super) fn name_parties(&self, parties: &[Party], count: usize) -> String {
         if parties.is_empty() {
             return String::new();
         }
         let named: Vec<String> = parties
             .iter()
-            .take(MAX_NAMED)
             .map(|party| {
                 let alias = party.worker.as_ref().zip(party.session.as_ref());
                 let worker = alias.map(|(worker, session)| format!("{worker} ({session})"));
@@ -257,7 +276,7 @@ impl Engine {
                 format!("{name} for {:.1} s", party.held_for / 1000.0)
             })
             .collect();
-        let more = parties.len() - named.len();
+        let more = count.saturating_sub(named.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         format!(": {}{more}", named.join(", "))
     }
@@ -269,9 +288,9 @@ impl Engine {
 
     /// `the lock "a"`.
     pub(super) fn name_resource(&self, id: ResourceId) -> String {
-        self.resources
-            .get(id)
-            .map_or_else(String::new, |resource| format!("the {} \"{}\"", resource.kind.name(), resource.name))
+        let Some(resource) = self.resources.get(id) else { return String::new() };
+        let kind = if resource.kind == Kind::Once { "value of once" } else { resource.kind.name() };
+        format!("the {kind} \"{}\"", resource.name)
     }
 
     /// Who waits, and for whom.
@@ -284,7 +303,7 @@ impl Engine {
             worker: session.map(|session| session.name.to_string()),
             pid: session.and_then(|session| session.pid),
             test: session.and_then(|session| session.test.as_ref()).map(|test| test.to_string()),
-            waited: ms(now - wait.since),
+            waited: ms(now.saturating_sub(wait.since)),
             holders: self.parties(now, resource),
         })
     }
@@ -294,13 +313,13 @@ impl Engine {
         let Some((since, session)) = self.waits.get(id).map(|wait| (wait.since, wait.session)) else { return };
         let waited = now - since;
         let longest = &self.notes.longest;
-        if waited == 0 || longest.len() >= LONGEST && longest.last().is_some_and(|&(last, _)| last >= waited) {
+        if waited == 0
+            || !self.is_hindered(id)
+            || longest.len() >= LONGEST && longest.last().is_some_and(|&(last, _)| last >= waited)
+        {
             return;
         }
         let Some(resource) = self.waits.resource(id).and_then(|resource| self.resources.get(resource)) else { return };
-        if !resource.kind.is_hindrance() {
-            return;
-        }
         let session = self.sessions.get(session);
         let long = LongWait {
             kind: resource.kind.name(),

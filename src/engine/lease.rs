@@ -4,6 +4,7 @@ use super::config::Config;
 use super::deadlines::Deadlines;
 use super::error::Error;
 use super::event::LeaseRef;
+use super::numbers::Numbers;
 use super::session::{HolderId, SessionId, Sessions};
 use super::store::checked_ttl;
 use hashbrown::HashMap;
@@ -25,7 +26,7 @@ pub(super) struct Leases {
     slots: Vec<Option<Lease>>,
     free_slots: Vec<u32>,
     deadlines: Deadlines,
-    pools: HashMap<Rc<str>, Pool>,
+    pools: HashMap<Rc<str>, Numbers>,
     workers: HashMap<Rc<str>, Worker>,
     /// What each holder is to give back when it goes, in the order in which it was taken.
     holders: HashMap<HolderId, BTreeSet<u32>>,
@@ -54,15 +55,6 @@ struct Lease {
     session: Option<SessionId>,
     since: Micros,
     test: Option<Rc<str>>,
-}
-
-/// The numbers of one key.
-#[derive(Debug, Default)]
-struct Pool {
-    /// Free numbers below `end`.
-    gaps: BTreeSet<u64>,
-    /// The lowest number that was never given, counted from 0.
-    end: u64,
 }
 
 /// What a worker's name stands for.
@@ -110,31 +102,6 @@ pub(super) struct Expired {
     pub(super) lease: LeaseRef,
     pub(super) token: u64,
     pub(super) holder: Option<HolderId>,
-}
-
-impl Pool {
-    fn take_lowest(&mut self) -> u64 {
-        self.gaps.pop_first().unwrap_or_else(|| {
-            self.end += 1;
-            self.end - 1
-        })
-    }
-
-    fn take(&mut self, number: u64) -> bool {
-        if number < self.end {
-            return self.gaps.remove(&number);
-        }
-        self.gaps.extend(self.end..number);
-        self.end = number + 1;
-        true
-    }
-
-    fn give_back(&mut self, number: u64) {
-        self.gaps.insert(number);
-        while self.end > 0 && self.gaps.remove(&(self.end - 1)) {
-            self.end -= 1;
-        }
-    }
 }
 
 impl Leases {
@@ -330,7 +297,7 @@ impl Leases {
             Some(number) => return Err(self.lost_error(request.worker, request.key, number)),
             None => pool.take_lowest(),
         };
-        let held = pool.end - pool.gaps.len() as u64;
+        let held = pool.held();
         self.note_peak(&key, held);
         Ok(self.give(now, config, ttl, request, sessions, (key, number, token, false)).1)
     }
@@ -437,7 +404,7 @@ impl Leases {
             self.freed.push((lease.key.clone(), lease.number));
         } else if let Some(pool) = self.pools.get_mut(&lease.key) {
             pool.give_back(lease.number);
-            if pool.end == 0 {
+            if pool.is_empty() {
                 self.pools.remove(&lease.key);
             }
         }

@@ -165,12 +165,12 @@ impl Engine {
             let limit = self.limit(id);
             let turn = limit.earliest(now, cost);
             if turn > now {
-                return self.limit_times.set(id.index(), Some(turn));
+                return self.resource_times.set(id.index(), Some(turn));
             }
             limit.pass(now, cost, since < now);
             self.finish(now, wait, Ok(Reply::Passed { waited: now - since }));
         }
-        self.limit_times.set(id.index(), None);
+        self.resource_times.set(id.index(), None);
     }
 
     pub(super) fn left_limit(&mut self, id: ResourceId, cost: u32) {

@@ -11,6 +11,11 @@ const MAX_LISTS: usize = 10_000;
 /// About how many bytes of items are given at once.
 const PAGE: usize = 512 * 1024;
 
+/// What a value takes, with what is kept beside it.
+pub(super) fn kept_size(json: &str) -> usize {
+    json.len() + 64
+}
+
 impl Engine {
     pub(super) fn append(&mut self, list: &str, items: &[&str]) -> Result<Reply<'static>, Error> {
         if !self.lists.contains_key(list) && self.lists.len() >= MAX_LISTS {
@@ -46,7 +51,7 @@ impl Engine {
         if let Some(size) = values.iter().map(|json| json.len()).find(|&size| size > limit) {
             return Err(Error::ItemTooLarge { what: what(), size, limit });
         }
-        let bytes: usize = values.iter().map(|json| json.len()).sum();
+        let bytes: usize = values.iter().map(|json| kept_size(json)).sum();
         if self.kept_bytes + bytes > MAX_KEPT {
             return Err(Error::TooMuchKept { what: what(), limit: MAX_KEPT });
         }

@@ -19,6 +19,8 @@ mod barrier;
 mod change;
 mod command;
 mod config;
+#[cfg(test)]
+mod coordination_tests;
 mod counters;
 mod deadlines;
 mod deadlock;
@@ -29,6 +31,8 @@ mod inspect;
 mod lease;
 mod limit;
 mod list;
+mod matching;
+mod numbers;
 mod once;
 mod permits;
 mod pool;
@@ -51,7 +55,7 @@ pub use pool::{Listed as PoolEntry, Policy};
 pub use queue::Failure as QueueFailure;
 pub use session::{Hello, SessionId};
 pub use store::Listed;
-pub use views::{Inspection, Party, Report};
+pub use views::{Inspection, Obstacle, Party, Report};
 pub use wait::{Terms, Ticket};
 
 use deadlines::Deadlines;
@@ -63,10 +67,12 @@ use reserve::Reservations;
 use resource::{Kind, ResourceId, Resources};
 use session::Sessions;
 use store::Store;
-use wait::{WaitId, Waits};
+use wait::Waits;
 
 /// The most requests that wait at a time.
 const MAX_WAITS: usize = 500_000;
+/// The most things that are held under tokens at a time.
+const MAX_HOLDS: usize = 1_000_000;
 /// The most pools, queues and limits.
 const MAX_RESOURCES: usize = 100_000;
 
@@ -114,8 +120,8 @@ pub struct Engine {
     lists: HashMap<Box<str>, Vec<Box<str>>>,
     /// Bytes in lists and queues.
     kept_bytes: usize,
-    /// When the head of a limit's line may pass.
-    limit_times: Deadlines,
+    /// When a resource is to be looked at again: a limit whose next may pass, a broken barrier that is forgotten.
+    resource_times: Deadlines,
     last_token: Token,
     notes: Notes,
 }
@@ -137,7 +143,7 @@ impl Engine {
             reservations: Reservations::default(),
             lists: HashMap::new(),
             kept_bytes: 0,
-            limit_times: Deadlines::default(),
+            resource_times: Deadlines::default(),
             last_token: 0,
             notes: Notes::default(),
             config,
@@ -202,7 +208,7 @@ impl Engine {
             self.leases.next_deadline(),
             self.holds.next_deadline(),
             self.waits.next_deadline(),
-            self.limit_times.next(),
+            self.resource_times.next(),
         ];
         all.into_iter().flatten().min()
     }
@@ -228,7 +234,7 @@ impl Engine {
             self.counters.expired_leases += 1;
             self.lose(token);
         }
-        while let Some(index) = self.limit_times.pop_due(now) {
+        while let Some(index) = self.resource_times.pop_due(now) {
             self.resources.mark(ResourceId::of_index(index));
         }
         // Whoever can be served now is not too late.
@@ -271,12 +277,18 @@ impl Engine {
         if !orderly {
             self.note_leaks(now, session, is_last);
         }
-        let waits: Vec<WaitId> = self.waits.of_session(session).collect();
-        for wait in waits {
-            let name = self.name_session(session);
-            self.give_up(now, wait, &format!("{name} is gone"));
-        }
+        self.give_up_all(now, session);
+        let mut items = Vec::new();
         for token in self.holds.tokens_of(session) {
+            match self.holds.get(token).map(|hold| hold.what) {
+                Some(Held::Item { .. }) => items.push(token),
+                _ => {
+                    self.release_token(token);
+                }
+            }
+        }
+        // The first that was taken is to be at the front.
+        for token in items.into_iter().rev() {
             match self.holds.get(token).map(|hold| hold.what) {
                 Some(Held::Item { queue }) if !orderly => self.item_lost(queue, token),
                 _ => {
@@ -340,7 +352,7 @@ impl Engine {
     }
 
     fn check_room(&self) -> Result<(), Error> {
-        match self.resources.len() < MAX_RESOURCES {
+        match self.resources.lasting() < MAX_RESOURCES {
             true => Ok(()),
             false => Err(Error::Full { what: "pools, queues and limits", limit: MAX_RESOURCES }),
         }

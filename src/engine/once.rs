@@ -81,10 +81,14 @@ impl Engine {
                 return;
             };
             let Some(making) = self.making(id) else { return };
+            if kept.is_none() && making.maker.is_none() {
+                // Who was to renew the value makes it, now that it is gone.
+                making.maker = making.refresher.take();
+            }
             let waited = now - since;
             if let Some(kept) = &kept {
                 let ends_soon = kept.expires_in.is_some_and(|left| left < refresh);
-                let refreshes = ends_soon && making.refresher.is_none();
+                let refreshes = ends_soon && making.is_idle();
                 let token = refreshes.then(|| self.start_making(now, session, id, true));
                 self.finish(now, wait, Ok(Reply::Kept { kept: kept.clone(), token, waited }));
             } else if making.maker.is_none() {

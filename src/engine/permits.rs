@@ -128,6 +128,11 @@ impl Engine {
         let Held::Permits { of, amount: held } = hold.what else {
             return Err(Error::Invalid { what: format!("amount is for a semaphore's permits; token {token} is none") });
         };
+        if self.resources.get(of).is_none_or(|resource| resource.kind != Kind::Semaphore) {
+            return Err(Error::Invalid {
+                what: format!("amount is for a semaphore's permits; token {token} is a lock"),
+            });
+        }
         if amount == 0 || amount > held {
             let what = format!("amount must be from 1 to what is held under token {token}, {held}, not {amount}");
             return Err(Error::Invalid { what });

@@ -37,13 +37,15 @@ pub(super) struct Pool {
     pub(super) sized: bool,
     /// How many there were when it was defined.
     pub(super) defined: usize,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<Value>,
     /// By when they were given back, where the policy asks for that, then by place.
     pub(super) free: BTreeSet<(u64, u32)>,
     pub(super) discarded: usize,
     pub(super) peak: usize,
     /// Waits in its line that are for other pools too.
     pub(super) joint: usize,
+    /// Numbers beyond its size that are leased, from before it was a pool.
+    pub(super) beyond: HashMap<u64, u32>,
     /// How many waits in its line are for a number under a worker's name.
     pub(super) names: HashMap<Rc<str>, usize>,
     /// Counts what was given back.
@@ -52,7 +54,7 @@ pub(super) struct Pool {
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct Value {
     pub(super) json: Option<Rc<str>>,
     /// The value, looked into only here, because `match` asks for it.
     pub(super) fields: Json,
@@ -97,6 +99,7 @@ impl Pool {
             discarded: 0,
             peak: 0,
             joint: 0,
+            beyond: HashMap::new(),
             names: HashMap::new(),
             clock: 0,
             random: seed,
@@ -109,8 +112,12 @@ impl Pool {
     pub(super) fn add(&mut self, spec: &PoolSpec<'_>) {
         let mut push = |json: Option<&str>| {
             let fields = json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
-            self.free.insert((0, self.entries.len() as u32));
-            self.entries.push(Entry { json: json.map(Rc::from), fields, state: Use::Free, order: 0 });
+            let place = self.entries.len() as u32;
+            self.entries.push(Value { json: json.map(Rc::from), fields, state: Use::Free, order: 0 });
+            self.free.insert((0, place));
+            if let Some(slot) = self.beyond.remove(&u64::from(place)) {
+                self.take(place, Use::Leased(slot));
+            }
         };
         match &spec.values {
             Some(values) => values.iter().for_each(|json| push(Some(json))),
@@ -158,17 +165,50 @@ impl Pool {
         pattern.is_none_or(|pattern| matches(pattern, &self.entries[place as usize].fields))
     }
 
-    /// A free value that fits and is not kept for somebody.
-    pub(super) fn choose(&mut self, pattern: Option<&Json>, kept: &BTreeSet<u32>) -> Option<u32> {
-        let fitting = |pool: &Self, place: u32| !kept.contains(&place) && pool.fits(place, pattern);
-        let nth = match self.policy {
-            Policy::Random => {
-                let count = self.free.iter().filter(|&&(_, place)| fitting(self, place)).count();
-                (self.draw() % count.max(1) as u64) as usize
+    /// The places of all values in service.
+    pub(super) fn places_in_service(&self) -> Vec<u32> {
+        let in_service = |(_, entry): &(usize, &Value)| !matches!(entry.state, Use::Discarded(_));
+        self.entries.iter().enumerate().filter(in_service).map(|(place, _)| place as u32).collect()
+    }
+
+    /// The free place that is to be handed out first of those that fit.
+    pub(super) fn first_fitting(&mut self, pattern: Option<&Json>) -> Option<u32> {
+        match self.policy {
+            Policy::Random => self.places_in_order().into_iter().find(|&place| self.fits(place, pattern)),
+            _ => self.free.iter().map(|&(_, place)| place).find(|&place| self.fits(place, pattern)),
+        }
+    }
+
+    /// The free places, that to be handed out first first.
+    pub(super) fn places_in_order(&mut self) -> Vec<u32> {
+        let mut places: Vec<u32> = self.free.iter().map(|&(_, place)| place).collect();
+        if self.policy == Policy::Random {
+            // Fisher–Yates.
+            for left in (1..places.len()).rev() {
+                let other = self.draw() % (left as u64 + 1);
+                places.swap(left, other as usize);
             }
-            _ => 0,
-        };
-        self.free.iter().map(|&(_, place)| place).filter(|&place| fitting(self, place)).nth(nth)
+        }
+        places
+    }
+
+    pub(super) fn has_joint_waits(&self) -> bool {
+        self.joint > 0
+    }
+
+    /// A number of it that was leased before it was a pool; it may be beyond the pool's size.
+    pub(super) fn number_is_leased(&mut self, number: u64, slot: u32) {
+        if (number as usize) < self.entries.len() {
+            self.take(number as u32, Use::Leased(slot));
+        } else {
+            self.beyond.insert(number, slot);
+        }
+    }
+
+    pub(super) fn number_is_free(&mut self, number: u64) {
+        if self.beyond.remove(&number).is_none() {
+            self.give_back(number as u32);
+        }
     }
 
     /// SplitMix64 (Steele, Lea and Flood): the same draws again for the same seed.
@@ -210,22 +250,15 @@ impl Pool {
         })
     }
 
-    /// How many of the values that fit are free, and who holds the others.
-    pub(super) fn fitting(&self, pattern: Option<&Json>) -> (usize, Vec<Holder>) {
-        let mut free = 0;
-        let mut holders = Vec::new();
-        for (place, entry) in self.entries.iter().enumerate() {
-            if !self.fits(place as u32, pattern) {
-                continue;
-            }
-            match entry.state {
-                Use::Free => free += 1,
-                Use::Held(token) => holders.push(Holder::Token(token)),
-                Use::Leased(slot) => holders.push(Holder::Lease(slot)),
-                Use::Discarded(_) => {}
-            }
-        }
-        (free, holders)
+    /// The places of the values that are free, or would be if their holders gave them back for whom this holds.
+    pub(super) fn places_if(&self, released: impl Fn(Holder) -> bool) -> Vec<u32> {
+        let free = |(_, entry): &(usize, &Value)| match entry.state {
+            Use::Free => true,
+            Use::Held(token) => released(Holder::Token(token)),
+            Use::Leased(slot) => released(Holder::Lease(slot)),
+            Use::Discarded(_) => false,
+        };
+        self.entries.iter().enumerate().filter(free).map(|(place, _)| place as u32).collect()
     }
 }
 

@@ -6,6 +6,7 @@
 use super::command::Reply;
 use super::error::Error;
 use super::hold::{Held, Token};
+use super::list::kept_size;
 use super::resource::{Kind, ResourceId, State};
 use super::session::SessionId;
 use super::wait::{Ticket, WaitId, Want};
@@ -13,12 +14,15 @@ use super::{Engine, Micros};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+/// The most bytes of the reason of a failure; a longer one is not kept.
+const MAX_REASON: usize = 64 * 1024;
 /// The reason of a failure whose worker is gone.
 const WORKER_GONE: &str = r#"{"name":"Error","message":"its worker is gone"}"#;
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    max_attempts: u32,
+    /// Whether anything was pushed, be it nothing.
+    pushed: bool,
     ready: VecDeque<Item>,
     taken: BTreeMap<Token, Item>,
     acked: u64,
@@ -32,6 +36,7 @@ struct Item {
     json: Rc<str>,
     /// How often it has been handed out.
     attempts: u32,
+    max_attempts: u32,
 }
 
 /// An item whose attempts are over.
@@ -52,7 +57,7 @@ pub struct Failure {
 impl Queue {
     fn new() -> Self {
         Self {
-            max_attempts: 1,
+            pushed: false,
             ready: VecDeque::new(),
             taken: BTreeMap::new(),
             acked: 0,
@@ -63,7 +68,7 @@ impl Queue {
 
     /// Something was pushed, and all of it is acked or has failed.
     fn is_done(&self) -> bool {
-        self.ready.is_empty() && self.taken.is_empty() && self.acked + self.failures.len() as u64 > 0
+        self.pushed && self.ready.is_empty() && self.taken.is_empty()
     }
 
     pub(super) fn counts(&self) -> (usize, usize, u64, usize) {
@@ -85,8 +90,8 @@ impl Engine {
         self.keep_bytes(items, || format!("the queue \"{name}\""))?;
         let id = self.queue_id(name)?;
         let queue = self.queue(id);
-        queue.max_attempts = max_attempts;
-        queue.ready.extend(items.iter().map(|&json| Item { json: json.into(), attempts: 0 }));
+        queue.pushed = true;
+        queue.ready.extend(items.iter().map(|&json| Item { json: json.into(), attempts: 0, max_attempts }));
         self.resources.mark(id);
         // Those who wait have theirs first.
         self.settle(now);
@@ -170,7 +175,7 @@ impl Engine {
         self.holds.remove(token);
         if let Some(item) = self.queue(queue).taken.remove(&token) {
             self.queue(queue).acked += 1;
-            self.kept_bytes -= item.json.len();
+            self.kept_bytes -= kept_size(&item.json);
         }
         self.resources.mark(queue);
         Ok(true)
@@ -178,6 +183,7 @@ impl Engine {
 
     pub(super) fn nack(&mut self, session: SessionId, token: Token, reason: Option<&str>) -> Result<bool, Error> {
         let Some(queue) = self.taken_from(session, token)? else { return Ok(false) };
+        let reason = reason.filter(|reason| reason.len() <= MAX_REASON);
         self.item_failed(queue, token, reason.unwrap_or("null"));
         Ok(true)
     }
@@ -192,10 +198,10 @@ impl Engine {
         let worker = self.sessions.get(hold.session).map(|session| session.name.to_string());
         let held = self.queue(queue);
         let Some(item) = held.taken.remove(&token) else { return };
-        if item.attempts < held.max_attempts {
+        if item.attempts < item.max_attempts {
             held.ready.push_front(item);
         } else {
-            let Item { json, attempts } = item;
+            let Item { json, attempts, .. } = item;
             let failure = Failure { json, attempts, reason: reason.into(), worker, test: hold.test };
             Rc::make_mut(&mut held.failures).push(failure);
         }

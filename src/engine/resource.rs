@@ -42,11 +42,6 @@ impl Kind {
             Kind::Barrier => "barrier",
         }
     }
-
-    /// Whether waiting for it is a loss of time that people should hear of: an idle taker of jobs and a watcher are at their work.
-    pub(super) fn is_hindrance(self) -> bool {
-        !matches!(self, Kind::Queue | Kind::Done | Kind::Value)
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +110,8 @@ pub(super) struct Resources {
     is_dirty: BTreeSet<ResourceId>,
     /// How many are there of `Once` and `Value`: where there are none, a write need not look for them.
     keyed: usize,
+    /// How many are there of those that are never removed.
+    lasting: usize,
 }
 
 impl Resources {
@@ -131,6 +128,7 @@ impl Resources {
         let id = ResourceId(self.slots.insert(resource) as u32);
         self.index.insert((kind, name), id);
         self.keyed += usize::from(matches!(kind, Kind::Once | Kind::Value));
+        self.lasting += usize::from(matches!(kind, Kind::Pool | Kind::Queue | Kind::Limit));
         id
     }
 
@@ -142,8 +140,9 @@ impl Resources {
         self.slots.get_mut(id.0 as usize)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
+    /// Pools, queues and limits.
+    pub(super) fn lasting(&self) -> usize {
+        self.lasting
     }
 
     pub(super) fn has_keyed(&self) -> bool {

@@ -159,3 +159,13 @@ pub struct Report {
     pub longest_waits: Vec<LongWait>,
     pub pools: Vec<PeakView>,
 }
+
+/// What was waited for in vain.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Obstacle {
+    pub kind: &'static str,
+    pub name: String,
+    /// The first of them.
+    pub holders: Vec<Party>,
+}

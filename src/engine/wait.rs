@@ -23,9 +23,7 @@ pub(super) type WaitId = u32;
 pub struct Terms {
     /// How long to wait, in ms; `None`: for as long as it takes.
     pub wait: Option<f64>,
-    /// The highest token that the asker has been told; `None`: all that were granted to it.
-    pub seen: Option<u64>,
-    /// The tokens of the values that are being made by the line of work that asks.
+    /// The tokens of what is held by the line of work that asks; `None`: of all that its session holds.
     pub within: Option<Vec<u64>>,
 }
 
@@ -66,10 +64,10 @@ pub(super) struct Wait {
     pub(super) ticket: Ticket,
     pub(super) since: Micros,
     pub(super) want: Want,
-    /// The highest token that its session knew of when it asked: nothing that was granted later is held by the line of work that waits.
-    pub(super) seen: Token,
-    /// The values in whose making it was asked; `None`: not told, so that `seen` counts for those too.
+    /// What the line of work holds that waits; `None`: not told.
     pub(super) within: Option<Vec<Token>>,
+    /// The last token when it asked: where it was not told, nothing that was granted later is held by the line of work that waits.
+    pub(super) seen: Token,
     /// Where it stands: one place for each resource.
     places: Vec<u32>,
 }

@@ -179,10 +179,10 @@ impl<'a> Members<'a> {
         if wait.is_some_and(|ms| ms < 0.0) {
             return Err(wrong("wait", "a number of milliseconds from 0 on", self.wait.map_or("", |Raw(json)| json)));
         }
-        let within = self
-            .within
-            .map(|Raw(json)| serde_json::from_str(json).map_err(|_| wrong("within", "an array of tokens", json)));
-        Ok(Terms { wait, seen: number("seen", self.seen)?, within: within.transpose()? })
+        let within = self.within.filter(|Raw(json)| *json != "null");
+        let within =
+            within.map(|Raw(json)| serde_json::from_str(json).map_err(|_| wrong("within", "an array of tokens", json)));
+        Ok(Terms { wait, within: within.transpose()? })
     }
 
     fn token(&self) -> Result<u64, Failure> {

@@ -9,8 +9,10 @@ pub mod frame;
 pub mod reply;
 pub mod request;
 
+use crate::engine::Obstacle;
+
 /// A request that cannot be done: the `error` and `message` of its reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
     /// The stable code.
     pub code: &'static str,
@@ -18,18 +20,21 @@ pub struct Failure {
     pub message: String,
     /// JSON of what went wrong, where somebody said.
     pub reason: Option<String>,
+    /// What was waited for in vain.
+    pub obstacle: Option<Box<Obstacle>>,
 }
 
 impl Failure {
     /// Puts the code before the text.
     pub fn new(code: &'static str, text: impl std::fmt::Display) -> Self {
-        Self { code, message: format!("{code}: {text}"), reason: None }
+        Self { code, message: format!("{code}: {text}"), reason: None, obstacle: None }
     }
 }
 
 impl From<crate::engine::Error> for Failure {
     fn from(error: crate::engine::Error) -> Self {
         let reason = error.reason().map(str::to_owned);
-        Self { code: error.code(), message: error.to_string(), reason }
+        let obstacle = error.obstacle().cloned().map(Box::new);
+        Self { code: error.code(), message: error.to_string(), reason, obstacle }
     }
 }

@@ -115,6 +115,11 @@ impl<'a> Writer<'a> {
         if let Some(reason) = &failure.reason {
             self.raw("reason", reason);
         }
+        if let Some(obstacle) = &failure.obstacle {
+            self.member("kind", obstacle.kind);
+            self.member("name", &obstacle.name);
+            self.member("holders", &obstacle.holders);
+        }
         self.end();
     }
 

@@ -130,7 +130,6 @@ members!(
     reason,
     refresh,
     request,
-    seen,
     shared,
     size,
     text,

@@ -153,7 +153,9 @@ impl Future for Connection {
                 return Poll::Pending;
             }
             if this.dialogue.is_held() && this.decoder.len() > this.state.options.max_request_size {
-                return Poll::Pending;
+                // Not to read on would be not to notice its end, and so to keep what it holds from the others.
+                this.state.log.warn("a peer that sends on and on behind a wait without an id is cut off", &[]);
+                return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
             }
             if had_its_turn {
                 // However much it has to say: a chunk, then the others.

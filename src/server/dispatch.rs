@@ -158,8 +158,8 @@ impl Dialogue {
             return Err(Failure::new("draining", "the broker is about to stop and takes no new requests"));
         }
         match request {
-            Request::Hello(hello) => return self.hello(line.id, hello, writer),
-            Request::Auth { proof } => return self.auth(line.id, proof, writer),
+            Request::Hello(hello) => return self.hello(now, line.id, hello, writer),
+            Request::Auth { proof } => return self.auth(now, line.id, proof, writer),
             Request::Bye => {
                 self.bye(now);
                 writer.begin(line.id, true);
@@ -175,15 +175,20 @@ impl Dialogue {
             Request::Command(command) => self.command(now, line.id, command.clone(), writer),
             Request::Ask { ask, terms } => self.ask(now, line.id, ask, terms, writer),
             Request::Cancel { request } => {
-                let cancelled = self.cancel(now, request)?;
+                let cancelled = self.cancel(now, request);
+                self.state.engine.borrow_mut().record(Action::Cancel, cancelled.is_ok());
+                let cancelled = cancelled?;
                 writer.begin(line.id, true);
                 writer.member("cancelled", &cancelled);
                 writer.end();
                 Ok(())
             }
             Request::ListPool { pool } => {
-                let engine = self.state.engine.borrow();
-                let listed = engine.list_pool(now, pool)?;
+                let mut engine = self.state.engine.borrow_mut();
+                engine.tick(now);
+                let listed = engine.list_pool(now, pool);
+                engine.record(Action::ListPool, listed.is_ok());
+                let listed = listed?;
                 writer.begin(line.id, true);
                 report::pool(&listed, writer);
                 writer.end();
@@ -211,7 +216,13 @@ impl Dialogue {
         }
     }
 
-    fn hello(&mut self, id: Option<&str>, hello: &Hello<'_>, writer: &mut Writer<'_>) -> Result<(), Failure> {
+    fn hello(
+        &mut self,
+        now: Micros,
+        id: Option<&str>,
+        hello: &Hello<'_>,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), Failure> {
         if !matches!(self.phase, Phase::New) {
             return Err(Failure::new("invalid_request", "hello must be the first request of a connection"));
         }
@@ -231,7 +242,7 @@ impl Dialogue {
             .map_or_else(|| hello.pid.map_or("worker".into(), |pid| format!("pid {pid}")), str::to_owned);
         let introduced = engine::Hello { name, pid: hello.pid, process, thread: hello.thread };
         if self.state.secret.is_none() {
-            return self.open(id, introduced, writer);
+            return self.open(now, id, introduced, writer);
         }
         let Some(client_nonce) = hello.nonce.as_deref().filter(|nonce| auth::is_nonce(nonce)) else {
             return Err(Failure::new(
@@ -263,14 +274,14 @@ impl Dialogue {
         Ok(())
     }
 
-    fn auth(&mut self, id: Option<&str>, proof: &str, writer: &mut Writer<'_>) -> Result<(), Failure> {
+    fn auth(&mut self, now: Micros, id: Option<&str>, proof: &str, writer: &mut Writer<'_>) -> Result<(), Failure> {
         let Some(secret) = &self.state.secret else {
             return Err(Failure::new("invalid_request", "the broker has no secret: there is nothing to prove"));
         };
         match std::mem::replace(&mut self.phase, Phase::Left) {
             Phase::Challenged { hello, client_nonce, broker_nonce } => {
                 if auth::check(secret, Side::Client, &client_nonce, &broker_nonce, proof) {
-                    return self.open(id, hello, writer);
+                    return self.open(now, id, hello, writer);
                 }
                 self.over = true;
                 Err(Failure::new("auth_failed", "the proof is wrong: the worker's secret is not the broker's"))
@@ -282,9 +293,15 @@ impl Dialogue {
         }
     }
 
-    fn open(&mut self, id: Option<&str>, hello: engine::Hello, writer: &mut Writer<'_>) -> Result<(), Failure> {
+    fn open(
+        &mut self,
+        now: Micros,
+        id: Option<&str>,
+        hello: engine::Hello,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), Failure> {
         self.state.log.debug("a worker has come", &[("name", hello.name.as_str().into()), ("pid", hello.pid.into())]);
-        let session = self.state.engine.borrow_mut().open(self.state.now(), hello);
+        let session = self.state.engine.borrow_mut().open(now, hello);
         self.phase = Phase::Open(session, Outbox::open(&self.state, session));
         let options = &self.state.options;
         writer.begin(id, true);
@@ -331,8 +348,8 @@ impl Dialogue {
             Command::Set { value, .. } => Some(self.measure(value)?),
             Command::Fulfil { value, token, .. } => Some(self.measure(value).inspect_err(|_| {
                 // It will not be made with this.
-                let release = Command::ReleaseToken { token, amount: None };
-                let _ = self.state.engine.borrow_mut().apply(now, session, release);
+                let fail = Command::Fail { token, reason: "null", all: false };
+                let _ = self.state.engine.borrow_mut().apply(now, session, fail);
             })?),
             _ => None,
         };
@@ -438,6 +455,7 @@ fn is_closing(request: &Request<'_>) -> bool {
             Command::Release { .. }
                 | Command::ReleaseToken { .. }
                 | Command::Discard { .. }
+                | Command::Renew { .. }
                 | Command::Unreserve { .. }
                 | Command::Fulfil { .. }
                 | Command::Fail { .. }

@@ -39,6 +39,10 @@ impl Outbox {
         waker.map(Waker::wake).is_some()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.effects.borrow().is_empty()
+    }
+
     pub(super) fn take(&self) -> Option<Effect> {
         self.effects.borrow_mut().pop_front()
     }

@@ -165,6 +165,10 @@ async fn drain(state: Rc<State>, limit: Duration) {
     state.settle(None);
     state.log.info("draining", &[("unsent", json!(state.unsent.get()))]);
     let quiet = async {
+        // Those who waited have been answered, but their connections have had no turn yet.
+        while state.has_undelivered() {
+            tokio::task::yield_now().await;
+        }
         while state.unsent.get() > 0 {
             state.quiet.notified().await;
         }
@@ -176,6 +180,10 @@ async fn drain(state: Rc<State>, limit: Duration) {
 async fn idle(state: &State) {
     let Some(limit) = state.options.idle_timeout() else { return std::future::pending().await };
     loop {
+        if state.engine.borrow().waits() > 0 {
+            // Who waits has asked, and is not answered yet.
+            state.last_request.set(state.now());
+        }
         let end = Duration::from_micros(state.last_request.get()) + limit;
         if state.started.elapsed() >= end {
             state.log.info("idle for too long", &[("idleTimeout", json!(limit.as_millis() as u64))]);

@@ -102,6 +102,11 @@ impl State {
         woken
     }
 
+    /// Whether a session is to be told something that its connection has not taken yet. One that does not read counts as unsent.
+    pub(super) fn has_undelivered(&self) -> bool {
+        self.unsent.get() == 0 && self.outboxes.borrow().values().any(|outbox| !outbox.is_empty())
+    }
+
     /// What is left behind now. After a failure nothing is known of that.
     pub(super) fn report(&self) -> Report {
         self.engine.try_borrow_mut().map(|mut engine| engine.report(self.now())).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! Which wait waits for which other, as plainly as can be: for all that hold up the release of something of what is waited for, and for all before it in
 //! its line. A session's wait holds up the release of what the session held when it asked.
 
-use crate::model::{Held, Line, Model, Pending};
+use crate::model::{Line, Model, Pending};
 use crate::step::Want;
 use ephemeral_broker::engine::SessionId;
 use std::collections::BTreeSet;
@@ -11,30 +11,28 @@ use std::collections::BTreeSet;
 struct Asker<'a> {
     session: SessionId,
     seen: u64,
-    holds_making: bool,
+    within: Option<&'a [u64]>,
     want: &'a Want,
     ticket: u64,
 }
 
 impl<'a> Asker<'a> {
     fn pending(model: &'a Model, ticket: u64) -> Self {
-        let Pending { session, seen, holds_making, ref want, .. } = model.pending[&ticket];
-        Self { session, seen, holds_making, want, ticket }
+        let Pending { session, seen, ref within, ref want, .. } = model.pending[&ticket];
+        Self { session, seen, within: within.as_deref(), want, ticket }
     }
 
-    fn holds_up(&self, (session, token, is_making): (SessionId, u64, bool)) -> bool {
-        session == self.session && token <= self.seen && (self.holds_making || !is_making)
+    fn holds_up(&self, (session, token): (SessionId, u64)) -> bool {
+        let has = self.within.map_or(token <= self.seen, |within| within.contains(&token));
+        session == self.session && has
     }
 }
 
-/// Who holds something of what is waited for, with its token, and whether it is being made.
-fn holders(model: &Model, line: Line) -> Vec<(SessionId, u64, bool)> {
-    let of = |token: &u64| {
-        let hold = model.holds[token];
-        (hold.session, *token, matches!(hold.what, Held::Making { .. }))
-    };
+/// Who holds something of what is waited for, with its token. What has a time comes back by itself.
+fn holders(model: &Model, line: Line) -> Vec<(SessionId, u64)> {
+    let of = |token: &u64| (model.holds[token].session, *token);
     match line {
-        Line::Pool(pool) => model.holders_of_pool(pool).into_iter().map(|(session, token)| (session, token, false)).collect(),
+        Line::Pool(pool) => model.holders_of_pool(pool),
         Line::Lock(lock) => model.locks[lock].keys().map(of).collect(),
         Line::Semaphore(semaphore) => model.semaphores[semaphore].holders.keys().map(of).collect(),
         Line::Once(key) => [model.keys.makers[key], model.keys.refreshers[key]].iter().flatten().map(of).collect(),
@@ -61,9 +59,8 @@ fn obstacles(model: &Model, of: Asker<'_>, asker: Asker<'_>) -> BTreeSet<u64> {
 }
 
 /// Whether a session that would wait for this would, in the end, wait for itself.
-pub fn has_cycle(model: &Model, session: SessionId, seen: Option<u64>, want: &Want) -> bool {
-    let holds_making = seen.is_none();
-    let asker = Asker { session, seen: seen.unwrap_or(u64::MAX), holds_making, want, ticket: u64::MAX };
+pub fn has_cycle(model: &Model, session: SessionId, within: Option<&[u64]>, want: &Want) -> bool {
+    let asker = Asker { session, seen: u64::MAX, within, want, ticket: u64::MAX };
     let mut reached = obstacles(model, asker, asker);
     let mut next: Vec<u64> = reached.iter().copied().collect();
     while let Some(at) = next.pop() {
@@ -98,11 +95,11 @@ pub fn plain_cycle(model: &Model, ticket: u64) -> Option<Vec<SessionId>> {
             return None;
         }
         if holder == start {
-            return Some(circle).filter(|_| token <= model.pending[&ticket].seen);
+            return Some(circle).filter(|_| Asker::pending(model, ticket).holds_up((holder, token)));
         }
         let waits = model.waits_of.get(&holder).filter(|waits| waits.len() == 1)?;
         at = *waits.first()?;
-        if circle.contains(&holder) || token > model.pending[&at].seen {
+        if circle.contains(&holder) || !Asker::pending(model, at).holds_up((holder, token)) {
             return None;
         }
         circle.push(holder);

@@ -88,7 +88,7 @@ impl Keys {
 
     pub fn ensure_not_made(&self, key: usize) {
         let (maker, refresher) = (self.makers[key], self.refreshers[key]);
-        ensure!(maker.is_none() && refresher.is_none(), "two makers of key {key}: {maker:?} or {refresher:?} makes it");
+        ensure!(self.is_idle(key), "two makers of key {key}: {maker:?} or {refresher:?} makes it");
     }
 
     pub fn stop_making(&mut self, key: usize, token: u64) {

@@ -101,11 +101,14 @@ impl Limit {
     }
 }
 
+/// For how long those still to come are told that it broke.
+const STAYS_BROKEN: Micros = 300_000_000;
+
 #[derive(Debug, Clone, Default)]
 pub struct Barrier {
     pub parties: u32,
-    /// How many of the parties have been told, where it is broken.
-    pub broken: Option<u32>,
+    /// How many of the parties have been told, where it is broken; and until when it is.
+    pub broken: Option<(u32, Micros)>,
     /// How many are still to be told that all have come.
     arriving: u32,
 }
@@ -166,7 +169,7 @@ impl Model {
         }
     }
 
-    fn to_front(&mut self, queue: usize, item: usize) {
+    fn put_in_front(&mut self, queue: usize, item: usize) {
         let there = &mut self.queues[queue];
         ensure!(there.taken.remove(&item), "item {item} comes back to queue {queue}, and was not taken");
         there.ready.push_front((self.step, item));
@@ -174,7 +177,7 @@ impl Model {
 
     pub fn item_failed(&mut self, queue: usize, item: usize) {
         if self.items[item] < self.queues[queue].max_attempts {
-            return self.to_front(queue, item);
+            return self.put_in_front(queue, item);
         }
         ensure!(self.queues[queue].taken.remove(&item), "item {item} fails, and was not taken");
         self.queues[queue].failed.insert(item);
@@ -182,7 +185,7 @@ impl Model {
 
     pub fn item_put_back(&mut self, queue: usize, item: usize) {
         self.items[item] -= 1;
-        self.to_front(queue, item);
+        self.put_in_front(queue, item);
     }
 
     pub fn item_given(&mut self, session: SessionId, ticket: u64, queue: usize, json: &str, token: u64, attempt: u32) {
@@ -306,11 +309,11 @@ impl Model {
 
     /// One has left it who waited; he is not in the line any more.
     pub fn break_barrier(&mut self, barrier: usize) {
-        let others = self.waiting(Line::Barrier(barrier)) as u32;
+        let (now, others) = (self.now, self.waiting(Line::Barrier(barrier)) as u32);
         let there = &mut self.barriers[barrier];
         // Of several that leave at once, or of those that are told one by one, the first breaks it.
         if there.broken.is_none() {
-            there.broken = Some(1 + others);
+            there.broken = Some((1 + others, now + STAYS_BROKEN));
         }
     }
 
@@ -323,10 +326,10 @@ impl Model {
 
     pub fn came_too_late(&mut self, barrier: usize) {
         let there = &mut self.barriers[barrier];
-        let Some(told) = there.broken else {
+        let Some((told, until)) = there.broken else {
             breach(&format!("the barrier {barrier} is whole, and somebody was refused"))
         };
-        there.broken = Some(told + 1).filter(|&told| told < there.parties);
+        there.broken = Some((told + 1, until)).filter(|&(told, _)| told < there.parties);
     }
 
     /// All or broken, and everybody told.

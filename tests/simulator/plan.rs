@@ -6,7 +6,6 @@ use crate::step::{DEFINABLE, KEYS, Member, POOLS, Pattern, Step, VALUES, WORKERS
 use ephemeral_broker::engine::{Policy, SessionId};
 use std::collections::VecDeque;
 
-pub const KNOWN: u32 = 3;
 /// The most values of a pool.
 const MAX_MEMBERS: usize = 12;
 
@@ -14,6 +13,8 @@ pub struct Plan {
     /// Those open.
     pub sessions: Vec<SessionId>,
     least_sessions: usize,
+    /// How many of a thousand steps ask; the more, the more wait.
+    asking: usize,
     last_ticket: u64,
     next_value: u64,
     /// What is to be done first.
@@ -35,6 +36,7 @@ impl Plan {
         let mut plan = Self {
             sessions: Vec::new(),
             least_sessions: random.between(20, 55) as usize,
+            asking: random.between(400, 600) as usize,
             last_ticket: 0,
             next_value: 0,
             follow: VecDeque::new(),
@@ -48,7 +50,7 @@ impl Plan {
             parties: [0; 3].map(|_| random.between(1, 6) as u32),
             items: 0,
             gone: None,
-            old_token: 1,
+            old_token: u64::MAX,
         };
         for _ in 0..DEFINABLE {
             let sized = random.percent(30);
@@ -87,8 +89,8 @@ impl Plan {
             return Step::Open { process: random.below(12), thread: random.between(0, 2) };
         }
         match random.below(1000) {
-            0..=429 => self.ask(random, model),
-            430..=719 => self.settle(random, model),
+            at if at < self.asking => self.ask(random, model),
+            0..=719 => self.settle(random, model),
             720..=819 => self.key(random, model),
             820..=869 => self.define(random, model),
             870..=909 => self.lease(random),
@@ -110,9 +112,9 @@ impl Plan {
 
     fn wait(random: &mut Random) -> Option<u64> {
         match random.below(10) {
-            0 | 1 => Some(0),
-            2..=4 => Some(random.between(1, 20)),
-            5..=7 => Some(random.between(100, 5000)),
+            0 => Some(0),
+            1 | 2 => Some(random.between(1, 20)),
+            3..=5 => Some(random.between(100, 5000)),
             _ => None,
         }
     }
@@ -139,8 +141,18 @@ impl Plan {
             }
         }
         self.last_ticket += 1;
-        let seen = Some(random.next() % (model.last_token + 1)).filter(|_| random.percent(10));
-        Step::Ask { session, ticket: self.last_ticket, wait: Self::wait(random), seen, want: self.want(random, model) }
+        // One line of work of several, that holds some of what its session does.
+        let within = random.percent(10).then(|| {
+            let own = model.holds_of.get(&session).into_iter().flatten().copied();
+            own.filter(|_| random.percent(50)).collect()
+        });
+        Step::Ask {
+            session,
+            ticket: self.last_ticket,
+            wait: Self::wait(random),
+            within,
+            want: self.want(random, model),
+        }
     }
 
     fn want(&mut self, random: &mut Random, model: &Model) -> Want {
@@ -226,7 +238,7 @@ impl Plan {
                 50..=84 => Step::Nack { session, token },
                 _ => Step::Release { session, token, amount: None },
             },
-            _ => Step::Release { session, token, amount: if any > 97 && KNOWN & 1 == 0 { Some(1) } else { None } },
+            _ => Step::Release { session, token, amount: if any > 97 { Some(1) } else { None } },
         }
     }
 
@@ -254,7 +266,8 @@ impl Plan {
                 }
                 Step::Incr { key, by: random.between(0, 9) as i64 - 4, ttl: Self::ttl(random) }
             }
-            8 => random.pick(&[0, 1]).eq(&0).then_some(Step::Get { key }).unwrap_or(Step::Has { key }),
+            8 if random.percent(50) => Step::Get { key },
+            8 => Step::Has { key },
             _ => learn,
         }
     }

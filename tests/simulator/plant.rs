@@ -1,7 +1,7 @@
 //! Planted bugs: what the engine said is altered once, and the model must see it.
 
 use crate::model::{Line, Model};
-use crate::step::{LOCKS, Want};
+use crate::step::{LOCKS, QUEUES, Want};
 use ephemeral_broker::engine::{Effect, Error, Reply};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Plant {
     LoseItem,
     /// One more goes through a limit.
     LetThrough,
-    /// A time limit ends early.
+    /// A taker's time limit ends early.
     EndEarly,
     /// One of a barrier's parties is not told.
     ForgetParty,
@@ -117,10 +117,10 @@ impl Plant {
                 effects.push(answer(model, ticket, Ok(Reply::Passed { waited })));
             }
             Plant::EndEarly => {
-                let lines = (0..LOCKS.len()).flat_map(|lock| model.line(Line::Lock(lock)).next_back());
+                let mut lines = (0..QUEUES.len()).flat_map(|queue| model.line(Line::Queue(queue)).next_back());
                 let due_later = |ticket: &u64| model.pending[ticket].due.is_some_and(|due| due > model.now);
-                let ticket = lines.filter(due_later).next().filter(|_| effects.is_empty())?;
-                effects.push(answer(model, ticket, Err(Error::Timeout { text: "planted".into() })));
+                let ticket = lines.find(due_later).filter(|_| effects.is_empty())?;
+                effects.push(answer(model, ticket, Ok(Reply::NoItem { done: false })));
             }
             Plant::ForgetParty => {
                 let arrived = |effect: &Effect| matches!(effect, Effect::Answer { outcome: Ok(Reply::Arrived { index, .. }), .. } if *index > 0);

@@ -113,10 +113,10 @@ impl Model {
     }
 
     /// The first before a request in a pool's line that waits for several values at once.
-    fn first_joint(&self, pool: usize, before: u64) -> Option<(u64, Vec<(usize, Option<Pattern>)>)> {
+    fn first_joint(&self, pool: usize, before: u64) -> Option<(u64, &Parts)> {
         self.line(Line::Pool(pool)).take_while(|&other| other < before).find_map(|other| {
             match &self.pending[&other].want {
-                Want::Values { parts, .. } if parts.len() > 1 => Some((other, parts.clone())),
+                Want::Values { parts, .. } if parts.len() > 1 => Some((other, &parts[..])),
                 _ => None,
             }
         })
@@ -129,8 +129,11 @@ impl Model {
     /// Takes values for a request; nobody before it may have had use for them.
     fn take_places(&mut self, ticket: u64, taken: &[(usize, usize, Use)]) {
         let pools: BTreeSet<usize> = taken.iter().map(|&(pool, ..)| pool).collect();
-        let joints: Vec<_> = pools.iter().filter_map(|&pool| Some((pool, self.first_joint(pool, ticket)?))).collect();
+        let first =
+            |&pool: &usize| self.first_joint(pool, ticket).map(|(other, parts)| (pool, (other, parts.to_vec())));
+        let joints: Vec<_> = pools.iter().filter_map(first).collect();
         let before: Vec<usize> = joints.iter().map(|(pool, (_, parts))| self.most_of(parts, *pool)).collect();
+        let mut passed = Vec::new();
         for &(pool, place, by) in taken {
             let Some(entry) = self.pools[pool].as_ref().and_then(|there| there.entries.get(place)) else {
                 breach(&format!("capacity: the place {place} of pool {pool} does not exist"))
@@ -145,18 +148,23 @@ impl Model {
                     Want::Values { parts, .. } => parts.len() == 1 && entry.member.fits(parts[0].1),
                     _ => true,
                 };
-                ensure!(!overtaken, "request {ticket} overtook {other} in the pool {pool}: it was given place {place}");
+                // Who takes several may come before one in a pool that is served later in this step, if there is enough for both.
+                if overtaken && taken.len() > 1 {
+                    passed.push((ticket, other));
+                } else {
+                    let to = format_args!("pool {pool}: it was given place {place}");
+                    ensure!(!overtaken, "request {ticket} overtook {other} in the {to}");
+                }
             }
             if let Some(there) = &mut self.pools[pool] {
                 there.entries[place].used = by;
             }
         }
+        self.passed.extend(passed);
         for ((pool, (other, parts)), before) in joints.iter().zip(before) {
             let after = self.most_of(parts, *pool);
-            ensure!(
-                after >= before,
-                "request {ticket} overtook {other} in the pool {pool}: of {parts:?}, {before} were there, and {after} are left"
-            );
+            let left = format_args!("of {parts:?}, {before} were there, and {after} are left");
+            ensure!(after >= before, "request {ticket} overtook {other} in the pool {pool}: {left}");
         }
     }
 
@@ -224,7 +232,7 @@ impl Model {
             _ => return false,
         };
         let first = parts.iter().all(|&(pool, _)| self.first_joint(pool, ticket).is_none());
-        if first && (crate::plan::KNOWN & 2 == 0 || parts.len() == 1) {
+        if first {
             return self.most_served(parts, &|used| used == Use::Free) == parts.len();
         }
         parts.iter().all(|&(pool, pattern)| {
@@ -250,8 +258,11 @@ impl Model {
 
     /// Who holds something of a pool, by which token.
     pub fn holders_of_pool(&self, pool: usize) -> Vec<(SessionId, u64)> {
-        let values = self.holds.iter().filter(|(_, hold)| matches!(hold.what, Held::Value { pool: of, .. } if of == pool));
-        let leases = self.leases.iter().filter(|((of, _), _)| *of == pool);
+        let values = self
+            .holds
+            .iter()
+            .filter(|(_, hold)| hold.due.is_none() && matches!(hold.what, Held::Value { pool: of, .. } if of == pool));
+        let leases = self.leases.iter().filter(|((of, _), lease)| *of == pool && lease.due.is_none());
         let leases = leases.filter_map(|(_, lease)| Some((lease.session?, lease.token)));
         values.map(|(&token, hold)| (hold.session, token)).chain(leases).collect()
     }

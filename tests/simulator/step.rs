@@ -83,36 +83,140 @@ impl Member {
 /// Times are in ms.
 #[derive(Debug, Clone)]
 pub enum Step {
-    Open { process: usize, thread: u64 },
-    Close { session: SessionId, orderly: bool },
+    Open {
+        process: usize,
+        thread: u64,
+    },
+    Close {
+        session: SessionId,
+        orderly: bool,
+    },
     Tick,
-    Cancel { session: SessionId, ticket: u64 },
-    /// `seen`: what the asker says to be the highest token that it knew.
-    Ask { session: SessionId, ticket: u64, wait: Option<u64>, seen: Option<u64>, want: Want },
-    Get { key: usize },
-    GetVersion { key: usize },
-    Has { key: usize },
-    Set { key: usize, json: String, ttl: Option<u64>, if_version: Option<u64>, keep_ttl: bool },
-    Del { key: usize },
-    Incr { key: usize, by: i64, ttl: Option<u64> },
-    Lease { session: Option<SessionId>, pool: usize, worker: usize, ttl: Option<u64>, detached: bool },
-    ReleaseWorker { session: Option<SessionId>, worker: usize, pool: Option<usize> },
-    Append { list: usize, items: Vec<String> },
-    Collect { list: usize, from: usize },
-    DefinePool { pool: usize, members: Vec<Member>, sized: bool, policy: Policy },
-    AddToPool { pool: usize, members: Vec<Member>, sized: bool },
-    Push { queue: usize, items: Vec<String>, max_attempts: u32 },
-    Limit { limit: usize, max: u32, per: u64, burst: u32 },
-    Renew { session: SessionId, token: u64, ttl: Option<u64> },
-    Release { session: SessionId, token: u64, amount: Option<u32> },
-    Discard { session: SessionId, token: u64 },
-    Reserve { session: SessionId, space: usize, values: Vec<usize> },
-    Unreserve { session: SessionId, space: usize, values: Vec<usize> },
-    Fulfil { session: SessionId, token: u64, json: String, ttl: Option<u64> },
-    Fail { session: SessionId, token: u64, all: bool },
-    Ack { session: SessionId, token: u64 },
-    Nack { session: SessionId, token: u64 },
-    Describe { session: SessionId, text: Option<String> },
+    Cancel {
+        session: SessionId,
+        ticket: u64,
+    },
+    /// `within`: the tokens that the asking line of work holds, where it says so.
+    Ask {
+        session: SessionId,
+        ticket: u64,
+        wait: Option<u64>,
+        within: Option<Vec<u64>>,
+        want: Want,
+    },
+    Get {
+        key: usize,
+    },
+    GetVersion {
+        key: usize,
+    },
+    Has {
+        key: usize,
+    },
+    Set {
+        key: usize,
+        json: String,
+        ttl: Option<u64>,
+        if_version: Option<u64>,
+        keep_ttl: bool,
+    },
+    Del {
+        key: usize,
+    },
+    Incr {
+        key: usize,
+        by: i64,
+        ttl: Option<u64>,
+    },
+    Lease {
+        session: Option<SessionId>,
+        pool: usize,
+        worker: usize,
+        ttl: Option<u64>,
+        detached: bool,
+    },
+    ReleaseWorker {
+        session: Option<SessionId>,
+        worker: usize,
+        pool: Option<usize>,
+    },
+    Append {
+        list: usize,
+        items: Vec<String>,
+    },
+    Collect {
+        list: usize,
+        from: usize,
+    },
+    DefinePool {
+        pool: usize,
+        members: Vec<Member>,
+        sized: bool,
+        policy: Policy,
+    },
+    AddToPool {
+        pool: usize,
+        members: Vec<Member>,
+        sized: bool,
+    },
+    Push {
+        queue: usize,
+        items: Vec<String>,
+        max_attempts: u32,
+    },
+    Limit {
+        limit: usize,
+        max: u32,
+        per: u64,
+        burst: u32,
+    },
+    Renew {
+        session: SessionId,
+        token: u64,
+        ttl: Option<u64>,
+    },
+    Release {
+        session: SessionId,
+        token: u64,
+        amount: Option<u32>,
+    },
+    Discard {
+        session: SessionId,
+        token: u64,
+    },
+    Reserve {
+        session: SessionId,
+        space: usize,
+        values: Vec<usize>,
+    },
+    Unreserve {
+        session: SessionId,
+        space: usize,
+        values: Vec<usize>,
+    },
+    Fulfil {
+        session: SessionId,
+        token: u64,
+        json: String,
+        ttl: Option<u64>,
+    },
+    Fail {
+        session: SessionId,
+        token: u64,
+        all: bool,
+    },
+    Ack {
+        session: SessionId,
+        token: u64,
+    },
+    Nack {
+        session: SessionId,
+        token: u64,
+    },
+    Describe {
+        session: SessionId,
+        text: Option<String>,
+    },
 }
 
 fn ms(time: Option<u64>) -> Option<f64> {
