@@ -17,6 +17,7 @@ const { kinds } = require('./options.js')
  * A request of a coordination primitive.
  * - `label`: what it is, for logs; never a value.
  * - `waits`: it may have to wait, and for how long where its options do not say: the client's `wait`, or no longer than any request.
+ * - `competes`: it is for what others may have, who may wait for what this one has.
  * - `undo`: what to send when its reply comes although it was given up. Having one, it is cancelled with the broker.
  * - `refused`: what an error reply means, if it is no error.
  * - `members`: the options there are beside those of every request; absent: not looked at.
@@ -25,6 +26,7 @@ const { kinds } = require('./options.js')
  *   body: string | ((broker: Record<string, any>, wishes: any) => string),
  *   decode: (reply: Reply, subject?: any, broker?: any) => any,
  *   waits?: 'wait' | 'timeout',
+ *   competes?: boolean,
  *   undo?: (reply: Reply) => string[],
  *   refused?: (reply: Reply) => any,
  *   members?: readonly string[]
@@ -140,7 +142,7 @@ class Calls {
    */
   holdSync(make, options, ...args) {
     const flow = enterFlow()
-    return flow.keep(this.askSync(make, options, ...args))
+    return flow.keep(this.askSync(make, options, ...args), this.#connection.holdings)
   }
 
   /**
@@ -155,12 +157,18 @@ class Calls {
     try {
       const given = checked(options ?? {})
       const ask = make(this, given, ...args)
-      const within = currentFlow()?.tokens(this.#connection.holdings) ?? []
-      const { body, timeout, more } = this.#prepare(ask, given, within)
+      const { holdings } = this.#connection
+      if (ask.competes) holdings.beginAsk()
+      const flow = currentFlow()
+      const isKnown = flow !== undefined && !(flow === holder && flow.isFirst)
+      const within = isKnown ? flow.tokens(holdings) : holdings.suspected()
+      const { body, timeout, more } = this.#prepare(ask, given, within, !isKnown && within.length > 0)
       const { decode } = ask
       // With the reply, not with its promise: whoever is told of the grant asks as one that has it.
-      const kept = holder ? (/** @type {[Reply, any, any]} */ ...reply) => holder.keep(decode(...reply)) : decode
-      return this.#connection.request(body, kept, undefined, timeout, given.signal, more)
+      const kept = holder ? (/** @type {[Reply, any, any]} */ ...reply) => holder.keep(decode(...reply), holdings) : decode
+      const answer = this.#connection.request(body, kept, undefined, timeout, given.signal, more)
+      if (ask.competes) holdings.ask(answer)
+      return answer
     } catch (error) {
       return Promise.reject(error)
     }
@@ -170,8 +178,9 @@ class Calls {
    * @param {Ask} ask
    * @param {Options} options
    * @param {number[]} within what the line of work that asks holds
+   * @param {boolean} [unsure] whether that is only what it may hold
    */
-  #prepare({ label, body, waits, undo, refused, members }, options, within) {
+  #prepare({ label, body, waits, undo, refused, members }, options, within, unsure = false) {
     if (members) checkMembers(label, options, waits ? [...members, 'wait'] : members)
     const { timeout = this.#timeout } = options
     /** @type {More} */
@@ -182,7 +191,7 @@ class Calls {
       more.patience = wait + timeout < FOREVER ? Math.max(Math.ceil(wait + timeout), 1) : -1
       if (wait !== Infinity) body += `,"wait":${wait}`
       // By which the broker tells lines of work apart, when it looks for those that wait for each other.
-      body += `,"within":[${within.join(',')}]`
+      body += `,"within":[${within.join(',')}]${unsure ? ',"unsure":true' : ''}`
     }
     return { body, timeout, more }
   }

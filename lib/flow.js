@@ -24,15 +24,22 @@ class Flow {
   constructor(from) {
     if (from) for (const hold of from.#held) if (hold.holdings) this.#held.add(hold)
     this.making = from?.making ?? null
+    /** Nothing is known of what its line did before. */
+    this.isFirst = !from
   }
 
   /**
    * Takes note of what was granted.
    * @template T
    * @param {T} granted
+   * @param {Holdings} [byHand] where it is to be noted that no function's end releases it
    */
-  keep(granted) {
-    for (const one of Array.isArray(granted) ? granted : [granted]) if (one) this.#held.add(one._hold)
+  keep(granted, byHand) {
+    for (const one of Array.isArray(granted) ? granted : [granted]) {
+      if (!one) continue
+      this.#held.add(one._hold)
+      byHand?.takeByHand(one.token)
+    }
     return granted
   }
 

@@ -15,6 +15,12 @@ class Holdings {
   /** @type {Map<number, (reason: BrokerError) => void>} */
   #held = new Map()
   #reserved = 0
+  /** The tokens of what was taken by hand: no function's end releases it. @type {Set<number>} */
+  #byHand = new Set()
+  /** How many requests for what others may have are under way. */
+  #asking = 0
+  /** There were several at a time: so several lines of work share this connection. */
+  #isShared = false
   /** Keeps the connection alive for as long as it holds something. */
   #owner
   /** Which session's they are: of another one, a token is nothing. */
@@ -39,8 +45,33 @@ class Holdings {
   }
 
   /** @param {number} token */
+  takeByHand(token) {
+    if (this.#held.has(token)) this.#byHand.add(token)
+  }
+
+  /**
+   * What a line of work may hold of which nothing is known: all that was taken by hand, as long as nothing speaks for several lines. (Where a process does what
+   * it is told from outside, each thing that it does is a line of its own to JavaScript.)
+   */
+  suspected() {
+    return this.#isShared ? [] : [...this.#byHand]
+  }
+
+  /** @param {Promise<unknown>} answer what others may have was asked for */
+  ask(answer) {
+    const done = () => void this.#asking--
+    answer.then(done, done)
+  }
+
+  /** Something is about to be asked for that others may have. */
+  beginAsk() {
+    if (this.#asking++ > 0) this.#isShared = true
+  }
+
+  /** @param {number} token */
   delete(token) {
     this.#held.delete(token)
+    this.#byHand.delete(token)
     this.#leave()
   }
 
@@ -70,6 +101,7 @@ class Holdings {
     this.#reserved = 0
     const held = [...this.#held.values()]
     this.#held.clear()
+    this.#byHand.clear()
     this.#leave()
     if (held.length === 0) return
     const reason = why()

@@ -102,6 +102,7 @@ function lock(calls, { shared = false }, name) {
     body: `"action":"lock","name":${keyText(name, "a lock's name")}${shared ? ',"shared":true' : ''}`,
     decode: reply => new Lock(calls, reply, name, shared),
     waits: 'wait',
+    competes: true,
     undo: giveBack,
     members: ['shared']
   }
@@ -161,6 +162,7 @@ function permits(calls, { amount = 1 }, { name, permits }) {
     body: `"action":"semaphore","name":${keyText(name)},"permits":${permits},"amount":${amount}`,
     decode: reply => new Permits(calls, reply, name, amount),
     waits: 'wait',
+    competes: true,
     undo: giveBack,
     members: ['amount']
   }

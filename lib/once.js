@@ -126,6 +126,7 @@ function asking(calls, { refresh }, key) {
       held: reply.token === undefined ? null : new Held(calls, reply)
     }),
     waits: 'wait',
+    competes: true,
     undo: giveBack,
     members: ['ttl', 'refresh', 'onError']
   }

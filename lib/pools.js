@@ -67,6 +67,7 @@ function acquire(calls, { ttl, match }, pools) {
       return several ? held : held[0]
     },
     waits: 'wait',
+    competes: true,
     undo: ({ leases = [] }) => leases.map((/** @type {any} */ { token }) => releaseBody(token)),
     members: several ? ['ttl'] : ['ttl', 'match']
   }

@@ -22,7 +22,7 @@ const below = folder =>
 /** @returns {string[]} what the root's tarball must hold, no more and no less */
 function rootFiles() {
   const texts = ['CHANGELOG.md', 'LICENSE', 'PROTOCOL.md', 'README.md']
-  return [...texts, 'index.d.ts', 'index.js', 'native.d.ts', 'native.js', 'package.json', ...below('bin'), ...below('lib')].sort()
+  return [...texts, 'index.d.ts', 'index.js', 'native.d.ts', 'native.js', 'package.json', ...['bin', 'docs', 'lib'].flatMap(below)].sort()
 }
 
 /**

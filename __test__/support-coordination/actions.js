@@ -67,9 +67,9 @@ const actions = {
     wrong: { token: TOKEN, amount: COUNT }
   },
   lock: {
-    members: { name: 'lock', shared: true, wait: 0, within: [1] },
-    optional: ['shared', 'wait', 'within'],
-    wrong: { name: NAME, shared: FLAG, wait: WAIT, within: ['x', 7, true, {}, ['1'], [-1], [{}]] }
+    members: { name: 'lock', shared: true, wait: 0, within: [1], unsure: true },
+    optional: ['shared', 'wait', 'within', 'unsure'],
+    wrong: { name: NAME, shared: FLAG, wait: WAIT, unsure: FLAG, within: ['x', 7, true, {}, ['1'], [-1], [{}]] }
   },
   semaphore: {
     members: { name: 'semaphore', permits: 100, amount: 1, wait: 0 },

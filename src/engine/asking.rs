@@ -77,7 +77,7 @@ impl Engine {
         if self.waits.find(session, ticket) != Some(id) {
             return Ok(());
         }
-        self.waits.set_origin(id, last_token, terms.within);
+        self.waits.set_origin(id, last_token, terms);
         if patience == Some(0) {
             self.time_is_over(now, id);
         } else if let Some(error) = self.deadlock(id) {

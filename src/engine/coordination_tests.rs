@@ -21,7 +21,7 @@ impl World {
     }
 
     fn ask(&mut self, session: SessionId, wait: Option<f64>, ask: Ask<'_>) -> Result<Ticket, Error> {
-        self.ask_within(session, Terms { wait, within: None }, ask)
+        self.ask_within(session, Terms { wait, ..Terms::default() }, ask)
     }
 
     fn ask_within(&mut self, session: SessionId, terms: Terms, ask: Ask<'_>) -> Result<Ticket, Error> {
@@ -265,15 +265,28 @@ fn a_line_of_work_is_refused_only_what_it_holds_itself() {
     world.ask(a, None, lock("x")).unwrap();
     let x = world.token();
     assert_eq!(world.ask(a, None, lock("x")).unwrap_err().code(), "deadlock", "one line is all that is known");
-    let other_line = Terms { wait: None, within: Some(vec![]) };
+    let other_line = Terms { within: Some(vec![]), ..Terms::default() };
     assert!(world.ask_within(a, other_line.clone(), lock("x")).is_ok());
-    let same_line = Terms { wait: None, within: Some(vec![x]) };
+    let same_line = Terms { within: Some(vec![x]), ..Terms::default() };
     assert_eq!(world.ask_within(a, same_line.clone(), lock("x")).unwrap_err().code(), "deadlock");
     world.ask(b, None, lock("y")).unwrap();
     world.ask(b, None, lock("x")).unwrap();
     assert!(world.ask_within(a, other_line, lock("y")).is_ok(), "another line releases x");
     let error = world.ask_within(a, same_line, lock("y")).unwrap_err().to_string();
     assert!(error.contains("\"x\"") && error.contains("\"y\"") && error.contains("a pid 7"), "{error}");
+}
+
+#[test]
+fn where_it_is_not_sure_who_holds_what_only_a_circle_with_others_is_refused() {
+    let mut world = World::new();
+    let [a, b] = ["a", "b"].map(|name| world.session(name));
+    world.ask(a, None, lock("x")).unwrap();
+    let unsure = Terms { within: Some(vec![world.token()]), unsure: true, wait: None };
+    world.ask(b, None, lock("y")).unwrap();
+    let waits = world.ask(b, None, lock("x")).unwrap();
+    assert_eq!(world.ask_within(a, unsure.clone(), lock("y")).unwrap_err().code(), "deadlock");
+    world.engine.cancel(world.now, b, waits);
+    assert!(world.ask_within(a, unsure, lock("x")).is_ok());
 }
 
 #[test]

@@ -13,7 +13,8 @@ use super::pool::Holder;
 use super::resource::{ResourceId, State};
 use super::session::SessionId;
 use super::wait::{Wait, WaitId, Want};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeSet, VecDeque};
 
 /// The most waits that are looked at. Beyond, a wait is let wait: its time limit ends it.
 const MAX_REACHED: usize = 256;
@@ -52,7 +53,13 @@ impl Engine {
         if self.ending(&all, others).over.contains(&id) {
             return None;
         }
-        Some(Error::Deadlock { text: self.describe_cycle(id) })
+        let circle = self.circle(id);
+        let session = self.waits.get(id)?.session;
+        let is_own = circle.iter().all(|&wait| self.waits.get(wait).is_some_and(|wait| wait.session == session));
+        if is_own && self.waits.get(id)?.unsure {
+            return None;
+        }
+        Some(Error::Deadlock { text: self.describe(&circle) })
     }
 
     /// Whether anybody can be waiting for this wait's end at all. It is cheap to see that nobody is, which is nearly always so.
@@ -183,13 +190,13 @@ impl Engine {
         obstacles
     }
 
-    /// The circle, from the wait back to itself.
-    fn describe_cycle(&self, start: WaitId) -> String {
+    /// From the wait by those that it depends on back to itself.
+    fn circle(&self, start: WaitId) -> Vec<WaitId> {
         let mut came_from: BTreeMap<WaitId, WaitId> = BTreeMap::new();
         let mut next = VecDeque::from([start]);
         while let Some(wait) = next.pop_front() {
             for obstacle in self.obstacles(wait, true) {
-                if let std::collections::btree_map::Entry::Vacant(entry) = came_from.entry(obstacle) {
+                if let Entry::Vacant(entry) = came_from.entry(obstacle) {
                     entry.insert(wait);
                     next.push_back(obstacle);
                 }
@@ -198,21 +205,30 @@ impl Engine {
                 break;
             }
         }
-        let mut steps = Vec::new();
+        let mut circle = Vec::new();
         let mut at = start;
         while let Some(&wait) = came_from.get(&at) {
-            let things: Vec<String> =
-                self.waits.resources(wait).into_iter().map(|resource| self.name_resource(resource)).collect();
-            let thing = things.join(" and ");
-            let name = |id: WaitId| self.waits.get(id).map_or_else(String::new, |wait| self.name_session(wait.session));
-            let verb = if wait == start { "would wait" } else { "waits" };
-            steps.push(format!("{} {verb} for {thing}, which {} has or is to have first", name(wait), name(at)));
+            circle.push(wait);
             at = wait;
             if at == start {
                 break;
             }
         }
-        steps.reverse();
+        circle.reverse();
+        circle
+    }
+
+    fn describe(&self, circle: &[WaitId]) -> String {
+        let name = |id: WaitId| self.waits.get(id).map_or_else(String::new, |wait| self.name_session(wait.session));
+        let mut steps = Vec::new();
+        for (at, &wait) in circle.iter().enumerate() {
+            let things: Vec<String> =
+                self.waits.resources(wait).into_iter().map(|resource| self.name_resource(resource)).collect();
+            let verb = if at == 0 { "would wait" } else { "waits" };
+            let next = circle[(at + 1) % circle.len()];
+            let things = things.join(" and ");
+            steps.push(format!("{} {verb} for {things}, which {} has or is to have first", name(wait), name(next)));
+        }
         let hint = if steps.len() == 1 {
             "; nothing is re-entrant: use what is held already, or a client for each line of work"
         } else {

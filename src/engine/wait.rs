@@ -25,6 +25,8 @@ pub struct Terms {
     pub wait: Option<f64>,
     /// The tokens of what is held by the line of work that asks; `None`: of all that its session holds.
     pub within: Option<Vec<u64>>,
+    /// It is not sure that the line of work holds those: a circle in which no other session takes part is let be.
+    pub unsure: bool,
 }
 
 impl From<Option<f64>> for Terms {
@@ -66,6 +68,8 @@ pub(super) struct Wait {
     pub(super) want: Want,
     /// What the line of work holds that waits; `None`: not told.
     pub(super) within: Option<Vec<Token>>,
+    /// What is told of that is a guess.
+    pub(super) unsure: bool,
     /// The last token when it asked: where it was not told, nothing that was granted later is held by the line of work that waits.
     pub(super) seen: Token,
     /// Where it stands: one place for each resource.
@@ -145,16 +149,25 @@ impl Waits {
 
     /// Enters a wait that stands in no line yet.
     pub(super) fn insert(&mut self, session: SessionId, ticket: Ticket, since: Micros, want: Want) -> WaitId {
-        let wait = Wait { session, ticket, since, want, seen: Token::MAX, within: None, places: Vec::with_capacity(1) };
+        let wait = Wait {
+            session,
+            ticket,
+            since,
+            want,
+            seen: Token::MAX,
+            within: None,
+            unsure: false,
+            places: Vec::with_capacity(1),
+        };
         let id = self.slots.insert(wait) as WaitId;
         self.tickets.insert((session, ticket), id);
         self.by_session.entry(session).or_default().insert(id);
         id
     }
 
-    pub(super) fn set_origin(&mut self, id: WaitId, seen: Token, within: Option<Vec<Token>>) {
+    pub(super) fn set_origin(&mut self, id: WaitId, seen: Token, terms: Terms) {
         if let Some(wait) = self.slots.get_mut(id as usize) {
-            (wait.seen, wait.within) = (seen, within);
+            (wait.seen, wait.within, wait.unsure) = (seen, terms.within, terms.unsure);
         }
     }
 

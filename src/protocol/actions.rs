@@ -182,7 +182,7 @@ impl<'a> Members<'a> {
         let within = self.within.filter(|Raw(json)| *json != "null");
         let within =
             within.map(|Raw(json)| serde_json::from_str(json).map_err(|_| wrong("within", "an array of tokens", json)));
-        Ok(Terms { wait, within: within.transpose()? })
+        Ok(Terms { wait, within: within.transpose()?, unsure: flag("unsure", self.unsure)? })
     }
 
     fn token(&self) -> Result<u64, Failure> {

@@ -134,6 +134,7 @@ members!(
     size,
     text,
     token,
+    unsure,
     until_done = "untilDone",
     values,
     version,

@@ -182,7 +182,7 @@ impl Driver {
                 }
             }
             Step::Ask { session, ticket, wait, within, want } => {
-                let terms = Terms { wait: wait.map(|ms| ms as f64), within: within.clone() };
+                let terms = Terms { unsure: false, wait: wait.map(|ms| ms as f64), within: within.clone() };
                 let outcome = self.engine.ask(now, *session, *ticket, terms, &want.ask());
                 if outcome.is_ok() {
                     self.model.asked(*session, *ticket, *wait, want);
