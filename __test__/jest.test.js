@@ -118,7 +118,10 @@ describe('watch mode', () => {
         }
       })
       assertGoodEnd(result)
-      assert.equal(result.output.match(/Test Suites: 2 passed, 2 total/g)?.length, 3, result.output)
+      // Jest may run once more by itself, when the system tells it late of files that are new.
+      const runs = Number(result.output.match(/Test Suites: 2 passed, 2 total/g)?.length)
+      assert.ok(runs >= 3, result.output)
+      assert.equal(runs, result.output.split('Ran all test suites').length - 1, result.output)
     })
   }
 })

@@ -10,7 +10,7 @@ const net = require('node:net')
 const { after, afterEach, before, describe, test } = require('node:test')
 const { Broker, Client, makePipePath } = require('../..')
 const { freePath, listen } = require('../support/index.js')
-const { isWindows, makeFolder, run, startHost, within } = require('./support.js')
+const { isWindows, makeFolder, run, startHost, until, within } = require('./support.js')
 
 /** Stops a process without its knowing. */
 const needsSigstop = { skip: isWindows && 'Windows cannot stop a process' }
@@ -305,6 +305,8 @@ function register() {
       const client = new Client()
       await client.set('a', 1)
       await broker.stop()
+      // Until it has noticed, a request may still go out on the old connection.
+      await until(() => !client.connected, 'the client has noticed')
       await rejectsWithin(client.get('a'), 'broker_unreachable', AT_ONCE)
       await broker.start()
       await rejectsWithin(client.get('a'), 'not_found', AT_ONCE)
