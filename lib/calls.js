@@ -34,7 +34,7 @@ const { kinds } = require('./options.js')
  */
 
 /** What is known of a request beyond a plain one. `patience`: how long after it was sent, in ms; 0: as before, -1: for ever. */
-/** @typedef {{ label: string, patience: number, undo?: Ask['undo'], refused?: Ask['refused'] }} More */
+/** @typedef {{ label: string, patience: number, competes?: boolean, undo?: Ask['undo'], refused?: Ask['refused'] }} More */
 
 /** From here on a time is as good as none; numbers below are the cheap ones. */
 const FOREVER = 2 ** 30
@@ -158,7 +158,7 @@ class Calls {
       const given = checked(options ?? {})
       const ask = make(this, given, ...args)
       const { holdings } = this.#connection
-      if (ask.competes) holdings.beginAsk()
+      if (ask.competes && this.#connection.competing > 0) holdings.share()
       const flow = currentFlow()
       const isKnown = flow !== undefined && !(flow === holder && flow.isFirst)
       const within = isKnown ? flow.tokens(holdings) : holdings.suspected()
@@ -166,9 +166,7 @@ class Calls {
       const { decode } = ask
       // With the reply, not with its promise: whoever is told of the grant asks as one that has it.
       const kept = holder ? (/** @type {[Reply, any, any]} */ ...reply) => holder.keep(decode(...reply), holdings) : decode
-      const answer = this.#connection.request(body, kept, undefined, timeout, given.signal, more)
-      if (ask.competes) holdings.ask(answer)
-      return answer
+      return this.#connection.request(body, kept, undefined, timeout, given.signal, more)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -180,11 +178,11 @@ class Calls {
    * @param {number[]} within what the line of work that asks holds
    * @param {boolean} [unsure] whether that is only what it may hold
    */
-  #prepare({ label, body, waits, undo, refused, members }, options, within, unsure = false) {
+  #prepare({ label, body, waits, competes, undo, refused, members }, options, within, unsure = false) {
     if (members) checkMembers(label, options, waits ? [...members, 'wait'] : members)
     const { timeout = this.#timeout } = options
     /** @type {More} */
-    const more = { label, patience: 0, undo, refused }
+    const more = { label, patience: 0, competes, undo, refused }
     if (waits) {
       const { wait = waits === 'timeout' ? timeout : (options.timeout ?? this.#wait) } = options
       // The broker's answer, which says who is in the way, comes before this side's.

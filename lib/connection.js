@@ -76,6 +76,11 @@ class Connection {
     this.#settings = settings
   }
 
+  /** How many of the requests under way are for what others may have. */
+  get competing() {
+    return this.#pending.competing
+  }
+
   get open() {
     return this.#phase === 'open'
   }

@@ -100,13 +100,9 @@ class Held {
    * @param {(calls: Calls, options: any, token: number) => Ask} make
    * @returns {Promise<any>} false when it was not held any more
    */
-  async _end(make) {
-    if (!this.#letGo()) return false
-    try {
-      return await this.#calls.ask(make, undefined, this.token)
-    } catch (error) {
-      return this.#stillHeld(error)
-    }
+  _end(make) {
+    if (!this.#letGo()) return Promise.resolve(false)
+    return this.#calls.ask(make, undefined, this.token).catch(error => this.#stillHeld(error))
   }
 
   /**

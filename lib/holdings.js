@@ -17,9 +17,7 @@ class Holdings {
   #reserved = 0
   /** The tokens of what was taken by hand: no function's end releases it. @type {Set<number>} */
   #byHand = new Set()
-  /** How many requests for what others may have are under way. */
-  #asking = 0
-  /** There were several at a time: so several lines of work share this connection. */
+  /** Several things were asked for at a time: so several lines of work share this connection. */
   #isShared = false
   /** Keeps the connection alive for as long as it holds something. */
   #owner
@@ -57,15 +55,9 @@ class Holdings {
     return this.#isShared ? [] : [...this.#byHand]
   }
 
-  /** @param {Promise<unknown>} answer what others may have was asked for */
-  ask(answer) {
-    const done = () => void this.#asking--
-    answer.then(done, done)
-  }
-
-  /** Something is about to be asked for that others may have. */
-  beginAsk() {
-    if (this.#asking++ > 0) this.#isShared = true
+  /** Something is asked for while something else is. */
+  share() {
+    this.#isShared = true
   }
 
   /** @param {number} token */

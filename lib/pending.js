@@ -42,6 +42,8 @@ class PendingTable {
   /** None has a lower id. */
   #firstId = 1
   size = 0
+  /** How many of them are for what others may have. */
+  competing = 0
 
   /** The id given last. */
   get lastId() {
@@ -60,6 +62,7 @@ class PendingTable {
     pending.id = this.#lastId
     this.#slots[pending.id & mask] = pending
     this.size++
+    if (pending.more?.competes) this.competing++
   }
 
   /** An id for what is not to be waited for. */
@@ -80,6 +83,7 @@ class PendingTable {
   delete(pending) {
     this.#slots[pending.id & (this.#slots.length - 1)] = undefined
     this.size--
+    if (pending.more?.competes) this.competing--
   }
 
   /** The one that was asked first. */
