@@ -24,7 +24,9 @@ pub mod client;
 pub mod engine;
 #[cfg(feature = "node")]
 mod napi;
+pub mod process;
 pub mod protocol;
+pub mod run;
 pub mod server;
 mod wipe;
 

@@ -1,0 +1,1 @@
+//! Processes: starting them, hearing them, and ending them with all that they started.
