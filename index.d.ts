@@ -10,6 +10,8 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import type { EventEmitter } from 'node:events'
 
+export * from './run.js'
+
 /** What a level of logging shows; each shows what is right of it too. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
@@ -66,6 +68,8 @@ export interface BrokerOptions {
   pools?: Record<string, readonly unknown[] | number | PoolDefinition> | undefined
   /** After how long a wait is logged, with who blocks whom, and told as `slowWait`, in ms; 0 or null: never. `BROKER_SLOW_WAIT` @default 10000 */
   slowWait?: number | null | undefined
+  /** How long a wait for what others held must have been for `waited` to tell of its end, in ms; 0 or null: never. `BROKER_LONG_WAIT` @default 0 */
+  longWait?: number | null | undefined
 }
 
 /** A pool, with how it is handed out. */
@@ -86,6 +90,8 @@ export interface BrokerEvents {
   workerLost: [{ name: string | null; pid: number | null; leases: Array<{ key: string; workerId: string; number: number }> }]
   /** Somebody has waited for longer than `slowWait`. Told once for each wait. */
   slowWait: [Blocked]
+  /** A wait of `longWait` or more, for what others held, is over. */
+  waited: [BrokerReport['longestWaits'][number]]
   /** 90% of `maxItems` are in use. Told again only after it has been below. */
   nearCapacity: [{ items: number; maxItems: number; utilization: number }]
   /** The broker has stopped: `stop()`, `idleTimeout`, or a failure (then with `error` set). */

@@ -44,6 +44,25 @@ export declare class NativeClient {
   close(): void
 }
 
+/** A run of tests: orders in, events and replies out, all of them JSON. */
+export declare class NativeRun {
+  /** Begins to take orders. `listener` gets each message. */
+  static start(options: string, listener: (arg: string) => void): NativeRun
+  /** Gives an order. */
+  order(order: string): void
+  /** After the reply to `close`: joins the thread, and lets go of the environment. */
+  dispose(): void
+}
+
+/** Ends what is left of runs that were killed, below this folder. */
+export declare function cleanRuns(folder: string): string
+
+/** The files that globs match: `{"root","cwd","patterns"}` in, names from the root out. */
+export declare function findFiles(request: string): string
+
+/** The files that results depend on: `{"root","output","patterns"}` in, names from the root out. */
+export declare function inputFiles(request: string): string
+
 /** A monotonic clock in milliseconds, out of reach of fake timers. */
 export declare function now(): number
 
@@ -61,6 +80,12 @@ export declare function randomHex(bytes: number): string
 
 /** Removes what a killed broker left at `path`, and says whether there was something. */
 export declare function removeStale(path: string): boolean
+
+/** The places of the tests that each test depends on. */
+export declare function resolveDependencies(request: string): string
+
+/** Which tests are chosen: see `select::select`. `output` is the folder that knows of earlier runs. */
+export declare function selectTests(request: string, output: string): string
 
 /** The MAC of a message for a broker that does not know the handshake. */
 export declare function signMessage(secret: string, text: string): string

@@ -167,7 +167,7 @@ export interface RateLimit {
   burst?: number
 }
 
-export interface RunSettings extends TestSettings {
+export interface RunSettings extends Omit<TestSettings, 'cache'> {
   /** How many at a time; `'50%'` of the processors; `auto` minds containers' limits and memory; 0: one after the other. @default 'auto' */
   workers?: number | string
   /** What is one test to the run: a whole service in order on one worker, a file, or a single test. @default 'file' */
@@ -190,7 +190,7 @@ export interface RunSettings extends TestSettings {
   output?: string
   dir?: DirConfig
   /** The server that each worker has; `services` are further ones. */
-  server?: ServerConfig | string
+  server?: Partial<ServerConfig> | string
   services?: readonly ServerConfig[]
   /** Tests are run against this server, and none is started. */
   url?: string
@@ -217,7 +217,7 @@ export interface RunSettings extends TestSettings {
 }
 
 /** `ephemeral-broker.toml`, `.json`, or the default export of `ephemeral-broker.config.js`. */
-export interface RunConfig extends RunSettings, Omit<ProjectConfig, keyof TestSettings> {
+export interface RunConfig extends RunSettings, Omit<ProjectConfig, keyof TestSettings | 'output'> {
   $schema?: string
   projects?: readonly ProjectConfig[]
   overrides?: readonly Override[]

@@ -39,7 +39,8 @@ const SPEC = {
   handleSignals: { kind: kinds.flag, fallback: false },
   drainPeriod: { kind: kinds.time, fallback: 5000 },
   pools: { kind: kinds.members },
-  slowWait: { kind: kinds.timeOrNull, env: ['BROKER_SLOW_WAIT'] }
+  slowWait: { kind: kinds.timeOrNull, env: ['BROKER_SLOW_WAIT'] },
+  longWait: { kind: kinds.timeOrNull, env: ['BROKER_LONG_WAIT'], fallback: 0 }
 }
 
 class Broker extends EventEmitter {
@@ -194,7 +195,7 @@ class Broker extends EventEmitter {
   }
 
   #nativeOptions() {
-    const { pipeId, debug, handleSignals, drainPeriod, logLevel, defaultTTL, idleTimeout, heartbeatInterval, slowWait, ...same } =
+    const { pipeId, debug, handleSignals, drainPeriod, logLevel, defaultTTL, idleTimeout, heartbeatInterval, slowWait, longWait, ...same } =
       this.#options
     return {
       ...same,
@@ -205,6 +206,7 @@ class Broker extends EventEmitter {
       heartbeatInterval: heartbeatInterval ?? 0,
       // What is absent is the addon's own default.
       slowWait: slowWait === null ? 0 : slowWait,
+      longWait: longWait ?? 0,
       pools: this.#pools,
       logLevel: logLevel ?? (debug ? 'debug' : 'warn')
     }

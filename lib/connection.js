@@ -5,6 +5,7 @@
 const { setTimeout, clearTimeout } = require('node:timers')
 const { Abandoned } = require('./abandoned.js')
 const { Alarm } = require('./alarm.js')
+const { description } = require('./description.js')
 const { BrokerError } = require('./errors.js')
 const failures = require('./failures.js')
 const { handshake } = require('./handshake.js')
@@ -67,7 +68,7 @@ class Connection {
   /** Those that a signal gives up. @type {WeakMap<AbortSignal, InstanceType<typeof SignalRequests>>} */
   #bySignal = new WeakMap()
   /** What this worker does now, as it is told to each broker. @type {string | null} */
-  #description = null
+  #description = description(process.env.EPHEMERAL_TEST || null)
   /** What was granted. */
   holdings = new Holdings(this)
 

@@ -8,7 +8,8 @@ const VARIABLES = {
   VITEST_POOL_ID: 'vitest',
   TEST_PARALLEL_INDEX: 'playwright',
   MOCHA_WORKER_ID: 'mocha',
-  CUCUMBER_WORKER_ID: 'cucumber'
+  CUCUMBER_WORKER_ID: 'cucumber',
+  EPHEMERAL_WORKER: 'run'
 }
 
 /** How people know this worker. */

@@ -51,7 +51,8 @@ export const everyBrokerOption: Required<BrokerOptions> = {
   handleSignals: true,
   drainPeriod: 1000,
   pools: { accounts: [{ user: 'ann' }] as const, databases: 4, devices: { values: ['a'], policy: 'lru' }, slots: { size: 2 } },
-  slowWait: null
+  slowWait: null,
+  longWait: null
 }
 
 // What comes from a configuration may be undefined, under exactOptionalPropertyTypes too.

@@ -2,7 +2,7 @@
 'use strict'
 
 /**
- * The command line: `ephemeral-broker start` hosts a broker (start.js), `status` shows what goes on in one (status.js), `lock` runs a command that
+ * The command line: `ephemeral-broker run` runs tests (run.js), `start` hosts a broker (start.js), `status` shows what goes on in one (status.js), `lock` runs a command that
  * holds a lock (lock.js), the other commands are one request each (calls.js).
  * Nothing here loads the native addon before a command needs it: `--help` works wherever Node does.
  */
@@ -13,11 +13,16 @@ const { addCalls } = require('./calls.js')
 const { addClientOptions } = require('./client.js')
 const { addLock } = require('./lock.js')
 const { ExitCode, exitCodeOf, guardStreams, printError } = require('./output.js')
+const { addRun } = require('./run.js')
 const { addStart } = require('./start.js')
 const { addStatus } = require('./status.js')
 
 const MORE = `
 Examples:
+  Run each test file on one of four workers, each with a server of its own:
+    $ ephemeral-broker run -w 4 --server "npm run dev" --ready /health \\
+        -- npx vitest run {file}
+
   Run tests with a broker. They find it in EPHEMERAL_PIPE; it is gone when they
   are done:
     $ ephemeral-broker start -- npx jest
@@ -38,7 +43,7 @@ Exit codes:
   1  false: no such key, nothing to release, not healthy
   2  the command line is wrong
   3  it could not be done: no broker there, wrong secret, broker full, …
-  "start" and "lock" have more: see their --help.`
+  "run", "start" and "lock" have more: see their --help.`
 
 /**
  * @param {string[]} argv as process.argv
@@ -68,6 +73,7 @@ function makeProgram(context) {
     .configureOutput({ outputError: text => printError('usage', text.replace(/^error: /, '').trim(), context) })
   if (!context.json) program.showHelpAfterError('(--help tells more)')
   addClientOptions(program)
+  addRun(program, context)
   addStart(program, context)
   addStatus(program, context)
   addLock(program, context)

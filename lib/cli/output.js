@@ -9,6 +9,7 @@ const ExitCode = Object.freeze({ OK: 0, FALSE: 1, USAGE: 2, FAILED: 3, NOT_EXECU
 
 const ABSENT = new Set(['not_found', 'expired'])
 const WRONG_CALL = new Set([
+  'invalid_config',
   'invalid_option',
   'invalid_ttl',
   'invalid_value',

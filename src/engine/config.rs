@@ -21,6 +21,8 @@ pub struct Config {
     pub lease_start: u64,
     /// After how long a wait is told of; `None`: never.
     pub slow_wait: Option<Micros>,
+    /// How long a wait must have been for its end to be told of; `None`: never.
+    pub long_wait: Option<Micros>,
     /// Where the policy `random` begins.
     pub seed: u64,
 }
@@ -37,6 +39,7 @@ impl Default for Config {
             sweep_after: 30_000_000,
             lease_start: 1,
             slow_wait: None,
+            long_wait: None,
             seed: 0,
         }
     }

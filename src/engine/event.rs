@@ -1,4 +1,4 @@
-use super::views::Party;
+use super::views::{LongWait, Party};
 use serde::Serialize;
 
 /// Names a lease.
@@ -33,5 +33,6 @@ pub enum Event {
     LeaseExpired { lease: LeaseRef, token: u64, name: Option<String>, pid: Option<u32> },
     WorkerLost { name: String, pid: Option<u32>, leases: Vec<LeaseRef> },
     SlowWait(Blocked),
+    Waited(LongWait),
     NearCapacity { items: usize, max_items: usize },
 }

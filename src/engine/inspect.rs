@@ -1,6 +1,6 @@
 //! What can be seen from outside: who holds what, who waits for whom.
 
-use super::event::Blocked;
+use super::event::{Blocked, Event};
 use super::hold::{Held, Hold};
 use super::lease::Taken;
 use super::permits;
@@ -312,11 +312,10 @@ impl Engine {
     pub(super) fn note_wait(&mut self, now: Micros, id: WaitId) {
         let Some((since, session)) = self.waits.get(id).map(|wait| (wait.since, wait.session)) else { return };
         let waited = now - since;
+        let told = self.config.long_wait.is_some_and(|limit| waited >= limit);
         let longest = &self.notes.longest;
-        if waited == 0
-            || !self.is_hindered(id)
-            || longest.len() >= LONGEST && longest.last().is_some_and(|&(last, _)| last >= waited)
-        {
+        let among_longest = longest.len() < LONGEST || longest.last().is_none_or(|&(last, _)| last < waited);
+        if waited == 0 || !(told || among_longest) || !self.is_hindered(id) {
             return;
         }
         let Some(resource) = self.waits.resource(id).and_then(|resource| self.resources.get(resource)) else { return };
@@ -328,9 +327,14 @@ impl Engine {
             test: session.and_then(|session| session.test.as_ref()).map(|test| test.to_string()),
             waited: ms(waited),
         };
-        let at = self.notes.longest.partition_point(|&(other, _)| other >= waited);
-        self.notes.longest.insert(at, (waited, long));
-        self.notes.longest.truncate(LONGEST);
+        if told {
+            self.events.push(Event::Waited(long.clone()));
+        }
+        if among_longest {
+            let at = self.notes.longest.partition_point(|&(other, _)| other >= waited);
+            self.notes.longest.insert(at, (waited, long));
+            self.notes.longest.truncate(LONGEST);
+        }
     }
 
     /// Notes what a session did not release.

@@ -8,6 +8,7 @@ mod broker;
 mod client;
 #[cfg(unix)]
 mod poll;
+mod run;
 mod signal;
 
 use crate::protocol::auth::{self, Secret, Side};

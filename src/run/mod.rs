@@ -14,5 +14,12 @@
 //!
 //! The cut into a dispatcher that faces the world, an executor that owns processes, and one event type for every reporter is cargo-nextest's.
 
+pub mod cache;
+pub mod executor;
+pub mod files;
+pub mod history;
 pub mod plan;
 pub mod report;
+pub mod schedule;
+pub mod select;
+pub mod service;

@@ -341,8 +341,8 @@ pub enum Leaks {
 
 /// What an output says: regular expressions, searched in it without colours, in multi-line mode.
 ///
-/// With exit code 0 a test was skipped when `skipped` is found and `passed` is not; and it is an error when `none` is found: then the command ran
-/// no test at all. Exit code 77 is a skip whatever it printed.
+/// With exit code 0 a test has passed when `passed` is found; else it was skipped when `skipped` is found; else it has failed when `none` is found,
+/// for then the command ran no test at all; else it has passed. Exit code 77 is a skip whatever it printed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Output {
@@ -355,6 +355,9 @@ pub struct Output {
     /// There was nothing to run.
     #[serde(default)]
     pub none: Option<String>,
+    /// An exit code that is no failure where `skipped` is found and `passed` is not.
+    #[serde(default)]
+    pub skip_code: Option<i32>,
 }
 
 /// A test.
@@ -387,6 +390,9 @@ pub struct Test {
     /// From 1 on.
     #[serde(default = "first")]
     pub repeat: u32,
+    /// Its file has just changed: it goes first.
+    #[serde(default)]
+    pub affected: bool,
 }
 
 fn first() -> u32 {

@@ -41,6 +41,9 @@ pub struct Options {
     /// 0: never.
     #[serde(default = "slow_wait")]
     pub slow_wait: f64,
+    /// 0: never.
+    #[serde(default)]
+    pub long_wait: f64,
 }
 
 /// Long enough that most waits for an account or a lock are over.
@@ -104,6 +107,7 @@ impl Default for Options {
             lease_start: 1,
             pools: Vec::new(),
             slow_wait: slow_wait(),
+            long_wait: 0.0,
         }
     }
 }
@@ -122,6 +126,7 @@ impl Options {
             sweep_after: micros(self.sweeper_interval),
             lease_start: self.lease_start,
             slow_wait: Some(micros(self.slow_wait)).filter(|&span| span > 0),
+            long_wait: Some(micros(self.long_wait)).filter(|&span| span > 0),
             seed: random_seed(),
         }
     }

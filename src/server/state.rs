@@ -140,6 +140,7 @@ impl State {
                     let who = [("blocked", json!(blocked))];
                     self.log.warn("somebody waits for long", &who);
                 }
+                Event::Waited(wait) => self.log.debug("a long wait is over", &[("wait", json!(wait))]),
                 Event::NearCapacity { items, max_items } => {
                     self.log.warn("nearly full", &[("items", json!(items)), ("maxItems", json!(max_items))]);
                 }

@@ -1,0 +1,192 @@
+// @ts-check
+'use strict'
+
+/** `ephemeral-broker run` and what goes with it: reporters, signals, exit codes. */
+
+const path = require('node:path')
+const { BrokerError } = require('../errors.js')
+const { printError, printResult } = require('../cli/output.js')
+const { createReporters } = require('./reporters/index.js')
+const { terminalOf } = require('./reporters/style.js')
+
+/** A signal that comes twice within this time (ms) is one wish: `timeout` and npm send it to a process and to its group. */
+const TOGETHER = 300
+
+const EXTENSIONS = { json: 'report.json', jsonl: 'events.jsonl', junit: 'junit.xml', html: 'report.html', csv: 'report.csv' }
+
+/** Before any test was run: the config, a list or a setup is wrong. */
+const SETUP = 2
+
+/**
+ * @typedef {import('../cli/run-options.js').RunRequest} RunRequest
+ * @typedef {import('../cli/output.js').Context} Context
+ * @typedef {import('./config/index.js').ResolvedConfig} Config
+ */
+
+/**
+ * @param {RunRequest} request
+ * @param {Context} context
+ * @returns {Promise<number>} the exit code
+ */
+async function runFromCli(request, context) {
+  try {
+    return await commands[request.mode](request, context)
+  } catch (error) {
+    const { code = 'run_failed', message, stack } = /** @type {any} */ (error)
+    printError(code, error instanceof BrokerError ? message : stack, context)
+    return SETUP
+  }
+}
+
+const commands = { run: runTests, list: printTests, 'show-config': showConfig, clean, merge }
+
+/** @param {RunRequest} request */
+function load({ configPath, cli, options }) {
+  return require('./config/index.js').loadConfig({ configPath, cli, profile: options.profile, selected: options.projects })
+}
+
+/** @param {RunRequest} request */
+async function loadToRun(request) {
+  const config = await load(request)
+  require('./config/index.js').requireCommands(config)
+  return config
+}
+
+/** @param {RunRequest} request */
+async function runTests(request) {
+  const config = await loadToRun(request)
+  const { Session } = require('./session.js')
+  const { options, display } = request
+  // With --watch there are new ones each time.
+  let reporters = makeReporters(config, request)
+  const onEvent = (/** @type {import('../../run.js').RunEvent} */ event) => reporters.onEvent(event)
+  const session = new Session(config, { ...options, stream: display.stream, onEvent })
+  const signals = catchSignals(session)
+  try {
+    if (!options.watch) {
+      const result = await require('./index.js').runSession(session)
+      await reporters.finish(result)
+      return result.exitCode
+    }
+    const ended = async (/** @type {import('../../run.js').RunResult} */ result) => {
+      await reporters.finish(result)
+      reporters = makeReporters(config, request)
+      console.log('Waiting for changes. Ctrl-C ends.')
+    }
+    await require('./watch.js').watch(session, { ended })
+    return 0
+  } catch (error) {
+    const signal = signals.first()
+    if (signal) return require('./reporters/counts.js').signalExit(signal)
+    throw error
+  } finally {
+    signals.off()
+  }
+}
+
+/**
+ * The first asks what runs to end; who asks again does not want to wait.
+ * @param {InstanceType<typeof import('./session.js').Session>} session
+ */
+function catchSignals(session) {
+  /** @type {NodeJS.Signals[]} */
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  /** @type {NodeJS.Signals | undefined} */
+  let first
+  let firstAt = 0
+  const handle = (/** @type {NodeJS.Signals} */ signal) => {
+    if (first === undefined) {
+      first = signal
+      firstAt = performance.now()
+      session.stop(signal)
+    } else if (performance.now() - firstAt > TOGETHER) {
+      session.stop(signal, { now: true })
+    }
+  }
+  for (const signal of signals) process.on(signal, handle)
+  return {
+    first: () => first,
+    off() {
+      for (const signal of signals) process.off(signal, handle)
+    }
+  }
+}
+
+/**
+ * @param {Config} config
+ * @param {RunRequest} request
+ */
+function makeReporters(config, { display }) {
+  const { stdout } = process
+  const terminal = terminalOf(stdout, display.color ? process.env : { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined })
+  const listed = config.reporters.map(([name, { output }]) => {
+    const usual = EXTENSIONS[/** @type {keyof typeof EXTENSIONS} */ (name)]
+    return /** @type {[import('../../run.js').ReporterName, { output?: string }]} */ ([name, usual === undefined ? {} : { output: output ?? path.join(config.output, usual) }])
+  })
+  return createReporters(listed, {
+    stream: stdout,
+    terminal,
+    verbosity: display.quiet ? 'quiet' : display.verbose ? 'verbose' : 'normal',
+    streamOutput: display.stream,
+    explain: display.explain,
+    cwd: process.cwd()
+  })
+}
+
+/**
+ * @param {RunRequest} request
+ * @param {Context} context
+ */
+async function printTests(request, context) {
+  const { Session } = require('./session.js')
+  const config = await loadToRun(request)
+  const session = new Session(config, request.options)
+  await session.open()
+  try {
+    const { chosen } = await session.choose()
+    if (request.display.json) printResult(chosen.map(({ id, project, group, file, name, tags }) => ({ id, project, group, file, name, tags })), context)
+    else for (const { id } of chosen) console.log(id)
+    return chosen.length === 0 && !config.passWithNoTests ? require('./reporters/counts.js').Exit.NO_TESTS : 0
+  } finally {
+    await session.close()
+  }
+}
+
+/** @param {RunRequest} request */
+async function showConfig(request) {
+  const { configAsJson, showConfig: show } = require('./config/show.js')
+  const config = await load(request)
+  console.log(request.display.json ? JSON.stringify(configAsJson(config), null, 2) : show(config))
+  return 0
+}
+
+/**
+ * @param {RunRequest} _request
+ * @param {Context} context
+ */
+async function clean(_request, context) {
+  const native = require('../native.js')
+  const { tmpdir } = require('node:os')
+  /** @type {Array<{ runId: string, dir: string, killed: number[] }>} */
+  const cleaned = JSON.parse(native.cleanRuns(tmpdir()))
+  if (context.json) printResult(cleaned, context)
+  else if (cleaned.length === 0) console.log('Nothing is left of earlier runs.')
+  for (const { dir, killed } of context.json ? [] : cleaned) {
+    console.log(`${dir} removed${killed.length > 0 ? `, and processes ${killed.join(', ')} ended` : ''}`)
+  }
+  return 0
+}
+
+/** @param {RunRequest} request */
+async function merge(request) {
+  const { mergeReports } = require('./merge.js')
+  const { fromResult } = require('./reporters/index.js')
+  const result = mergeReports(request.files)
+  const config = await load(request)
+  const reporters = makeReporters(config, request)
+  for (const event of fromResult(result)) reporters.onEvent(event)
+  await reporters.finish(result)
+  return result.exitCode
+}
+
+module.exports = { runFromCli }

@@ -1,0 +1,87 @@
+// @ts-check
+'use strict'
+
+/** The broker of a run: what tests, servers and the run itself share. */
+
+const { Broker } = require('../broker.js')
+const { Client } = require('../client.js')
+
+/** From how long on a wait is told of, in ms: what is shorter cannot be seen in a report. */
+const LONG_WAIT = 50
+/** A year: while the run lasts. */
+const FOR_THE_RUN = 365 * 24 * 60 * 60 * 1000
+
+/** @typedef {import('./config/index.js').ResolvedConfig} Config */
+
+class Hosting {
+  #broker
+  /** @type {InstanceType<typeof Client> | null} */
+  #client = null
+  /** @type {Map<string, string[]>} the limits of the broker that make up a rate */
+  #rates = new Map()
+
+  /**
+   * @param {Config} config
+   * @param {(wait: { test: string | null, resource: string, duration: number }) => void} onWait
+   */
+  constructor(config, onWait) {
+    this.config = config
+    // Random: nobody else on the machine has a say in the run.
+    this.#broker = new Broker({ secret: true, requireTTL: false, pools: config.pools, longWait: LONG_WAIT, slowWait: 0, logLevel: 'error' })
+    this.#broker.on('waited', ({ kind, name, test, waited }) => onWait({ test, resource: `${kind} ${name}`, duration: waited }))
+  }
+
+  /** @returns {Promise<Record<string, string>>} how tests and servers find it */
+  async start() {
+    const pipe = await this.#broker.start()
+    const secret = /** @type {string} */ (process.env.EPHEMERAL_SECRET)
+    this.#client = new Client(pipe, { secret, name: 'run' })
+    await this.#declare(this.#client)
+    return { EPHEMERAL_PIPE: pipe, EPHEMERAL_SECRET: secret }
+  }
+
+  get pipe() {
+    return this.#broker.pipe
+  }
+
+  /**
+   * Waits for a turn within all of these rates.
+   * @param {string[]} rates
+   */
+  async turn(rates) {
+    for (const limit of rates.flatMap(rate => this.#rates.get(rate) ?? [])) await this.#client?.throttle(limit, 1, { wait: Infinity })
+  }
+
+  async stop() {
+    await this.#client?.close()
+    return this.#broker.stop()
+  }
+
+  /** @param {InstanceType<typeof Client>} client */
+  async #declare(client) {
+    const { rateLimits, values } = this.config
+    for (const [name, { perSecond, perMinute, burst }] of Object.entries(rateLimits)) {
+      // A rate a second is what `throttle(name)` means in tests; one a minute besides has a name of its own.
+      const limits = []
+      if (perSecond !== undefined) limits.push({ name, ...rate(perSecond, 1000), burst })
+      if (perMinute !== undefined) limits.push({ name: limits.length === 0 ? name : `${name}/minute`, ...rate(perMinute, 60_000), burst })
+      for (const { name: limit, ...terms } of limits) await client.limit(limit, terms)
+      this.#rates.set(
+        name,
+        limits.map(limit => limit.name)
+      )
+    }
+    for (const [name, value] of Object.entries(values)) await client.set(name, value, FOR_THE_RUN)
+  }
+}
+
+/**
+ * A limit counts in whole numbers: half a start a second is one in two.
+ * @param {number} count
+ * @param {number} per ms
+ */
+function rate(count, per) {
+  return count >= 1 ? { max: Math.floor(count), per: (per * Math.floor(count)) / count } : { max: 1, per: per / count }
+}
+
+module.exports = { Hosting }

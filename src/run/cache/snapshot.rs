@@ -1,0 +1,260 @@
+//! The files that results depend on, as they were when the run began.
+
+use super::super::files::{FilesError, Found, Inputs};
+use super::content::{Content, Look};
+use super::digest::{Digest, Parts, hint};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// Reading is bound by the system sooner than by processors.
+const MAX_THREADS: usize = 8;
+/// So many files are worth a thread.
+const FILES_A_THREAD: usize = 64;
+/// So many files are named to a person.
+const NAMED: usize = 3;
+
+/// All files, read once.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    inputs: Inputs,
+    /// Canonical: links out of it are told by it.
+    root: PathBuf,
+    files: Vec<File>,
+    /// Files that count although they may not be inputs: lockfiles, and the tests' own.
+    named: Vec<File>,
+}
+
+#[derive(Debug)]
+struct File {
+    found: Found,
+    content: Content,
+    look: Look,
+}
+
+/// What is not as it was.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Difference {
+    pub(super) changed: Vec<String>,
+    pub(super) added: Vec<String>,
+    pub(super) removed: Vec<String>,
+}
+
+/// What has become of the files since they were read.
+#[derive(Debug)]
+pub(super) enum Since {
+    /// They are as they were, and were so all the time.
+    Unchanged,
+    /// They hold what they held; until this moment, the one that is named may have held something else.
+    Touched(SystemTime, String),
+    /// They are not.
+    Changed(Difference),
+}
+
+impl Snapshot {
+    /// Reads all inputs and all of `named`, paths from the root.
+    pub(super) fn take(inputs: Inputs, named: BTreeSet<String>) -> Result<Snapshot, FilesError> {
+        let root = inputs.root().canonicalize().unwrap_or_else(|_| inputs.root().to_owned());
+        let files = inputs.list()?.into_iter().map(File::new).collect();
+        let named = named.into_iter().map(|name| File::new(Found { path: inputs.root().join(&name), name })).collect();
+        let mut snapshot = Snapshot { inputs, root, files, named };
+        for files in [&mut snapshot.files, &mut snapshot.named] {
+            in_parallel(files, |file, buffer| file.content = Content::read(&snapshot.root, &file.found.path, buffer));
+        }
+        Ok(snapshot)
+    }
+
+    /// Of all inputs: which they are, and what they hold.
+    pub(super) fn digest(&self) -> Digest {
+        let mut parts = Parts::of("inputs");
+        for file in &self.files {
+            parts.add(
+                file.found
+                    .path
+                    .strip_prefix(self.inputs.root())
+                    .unwrap_or(&file.found.path)
+                    .as_os_str()
+                    .as_encoded_bytes(),
+            );
+            parts.add(file.content.digest);
+        }
+        parts.end()
+    }
+
+    /// Each input's name, and by what its content is told from another.
+    pub(super) fn hints(&self) -> BTreeMap<String, String> {
+        self.files.iter().map(|file| (file.found.name.clone(), hint(&file.content.digest))).collect()
+    }
+
+    pub(super) fn is_input(&self, name: &str) -> bool {
+        self.files.binary_search_by(|file| file.found.name.as_str().cmp(name)).is_ok()
+    }
+
+    /// The digest of a named file.
+    pub(super) fn named(&self, name: &str) -> Option<Digest> {
+        self.named
+            .binary_search_by(|file| file.found.name.as_str().cmp(name))
+            .ok()
+            .map(|at| self.named[at].content.digest)
+    }
+
+    /// Patterns that no file matches.
+    pub(super) fn unmatched(&self) -> Vec<String> {
+        let found: Vec<Found> = self.files.iter().map(|file| file.found.clone()).collect();
+        self.inputs.unmatched(&found)
+    }
+
+    /// Lists and looks at all files again.
+    pub(super) fn since(&mut self) -> Result<Since, FilesError> {
+        let mut difference = self.listed_difference()?;
+        let mut touched: Option<(SystemTime, String)> = None;
+        for files in [&mut self.files, &mut self.named] {
+            in_parallel(files, |file, buffer| file.look = file.content.look(&self.root, &file.found.path, buffer));
+            for file in files.iter() {
+                match file.look {
+                    Look::Same => {}
+                    Look::Touched(until) if touched.as_ref().is_some_and(|(latest, _)| *latest >= until) => {}
+                    Look::Touched(until) => touched = Some((until, file.found.name.clone())),
+                    Look::Changed if difference.removed.contains(&file.found.name) => {}
+                    Look::Changed => difference.changed.push(file.found.name.clone()),
+                }
+            }
+        }
+        difference.changed.sort_unstable();
+        difference.changed.dedup();
+        Ok(match touched {
+            _ if !difference.is_empty() => Since::Changed(difference),
+            Some((until, name)) => Since::Touched(until, name),
+            None => Since::Unchanged,
+        })
+    }
+
+    fn listed_difference(&self) -> Result<Difference, FilesError> {
+        let now = match self.inputs.list() {
+            // The last of the files that the patterns match is gone.
+            Err(FilesError::NoInputs { .. }) => Vec::new(),
+            listed => listed?,
+        };
+        if now.iter().eq(self.files.iter().map(|file| &file.found)) {
+            return Ok(Difference::default());
+        }
+        let now: BTreeSet<&Found> = now.iter().collect();
+        let before: BTreeSet<&Found> = self.files.iter().map(|file| &file.found).collect();
+        let names = |files: Vec<&&Found>| files.into_iter().map(|file| file.name.clone()).collect();
+        Ok(Difference {
+            changed: Vec::new(),
+            added: names(now.difference(&before).collect()),
+            removed: names(before.difference(&now).collect()),
+        })
+    }
+}
+
+impl File {
+    fn new(found: Found) -> File {
+        File { found, content: Content::missing(), look: Look::Same }
+    }
+}
+
+impl Difference {
+    /// What tells `now` from `before`: digests by name.
+    pub(super) fn between(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Difference {
+        let missing_in = |from: &BTreeMap<String, String>, other: &BTreeMap<String, String>| {
+            from.keys().filter(|name| !other.contains_key(*name)).cloned().collect()
+        };
+        Difference {
+            changed: now
+                .iter()
+                .filter(|(name, digest)| before.get(*name).is_some_and(|old| old != *digest))
+                .map(|(name, _)| name.clone())
+                .collect(),
+            added: missing_in(now, before),
+            removed: missing_in(before, now),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.added.is_empty() && self.removed.is_empty()
+    }
+
+    /// All names.
+    pub(super) fn names(self) -> Vec<String> {
+        [self.changed, self.added, self.removed].concat()
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [("changed", &self.changed), ("added", &self.added), ("removed", &self.removed)];
+        let told: Vec<String> = kinds
+            .into_iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(kind, names)| format!("{kind}: {}", some_of(names)))
+            .collect();
+        out.write_str(&told.join("; "))
+    }
+}
+
+/// A few names, and how many there are besides.
+pub(super) fn some_of(names: &[String]) -> String {
+    match names {
+        [first, second, rest @ ..] if names.len() > NAMED => format!("{first}, {second} and {} more", rest.len()),
+        _ => names.join(", "),
+    }
+}
+
+/// Does `work` for each file, with a buffer that it may use.
+fn in_parallel(files: &mut [File], work: impl Fn(&mut File, &mut Vec<u8>) + Sync) {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_THREADS)
+        .min(files.len() / FILES_A_THREAD + 1);
+    let chunks = Mutex::new(files.chunks_mut(16));
+    let run = || {
+        let mut buffer = Vec::new();
+        loop {
+            let next = chunks.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(chunk) = next else { return };
+            chunk.iter_mut().for_each(|file| work(file, &mut buffer));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where the system has no thread left, this one does it all.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, run);
+        }
+        run();
+    });
+}
+
+/// A program: what is run is a part of the result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Canonical.
+    pub path: PathBuf,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written last.
+    pub modified: Option<SystemTime>,
+}
+
+impl Program {
+    /// The program that `path`, already looked up, leads to.
+    pub fn of(path: &Path) -> std::io::Result<Program> {
+        let path = path.canonicalize()?;
+        let at = std::fs::metadata(&path)?;
+        Ok(Program { path, size: at.len(), modified: at.modified().ok() })
+    }
+
+    pub(super) fn digest(program: Option<&Program>) -> Digest {
+        let mut parts = Parts::of("program");
+        if let Some(program) = program {
+            parts
+                .add(program.path.as_os_str().as_encoded_bytes())
+                .number(program.size)
+                .add(format!("{:?}", program.modified));
+        }
+        parts.end()
+    }
+}

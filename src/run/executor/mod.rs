@@ -1,0 +1,255 @@
+//! Does what the scheduler decides: one thread, on which everything of a run happens.
+//!
+//! [`dispatch`] is the workers' loop; a worker has a [`place`] with directories and [`server`]s, and runs one [`attempt`] after the other.
+
+mod attempt;
+mod context;
+mod directory;
+mod dispatch;
+mod memory;
+mod place;
+mod probe;
+mod running;
+mod server;
+mod setup;
+mod stop;
+mod template;
+mod verdict;
+
+pub(crate) use context::{Environment, Teller};
+pub(in crate::run) use running::program;
+pub(crate) use dispatch::Turns;
+pub(crate) use stop::{Stop, Stopping};
+
+use super::plan::{Millis, Plan};
+use super::report::{RunError, SetupStep};
+use super::schedule::Schedule;
+use crate::process::{Host, Redactor};
+use context::Context;
+use dispatch::Dispatcher;
+use memory::Memory;
+use place::{Commons, Place};
+use serde::Serialize;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use template::Values;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use verdict::Words;
+
+/// Between two looks at whether what results depend on has changed.
+const CHECK: Duration = Duration::from_secs(2);
+
+/// Where a run takes place.
+pub(crate) struct Scene {
+    /// Where setups run.
+    pub(crate) root: PathBuf,
+    /// The run's own directory, gone with it.
+    pub(crate) dir: PathBuf,
+    /// For logs, which stay.
+    pub(crate) logs: PathBuf,
+    /// For what is known of earlier runs.
+    pub(crate) store: PathBuf,
+    /// The environment of this process.
+    pub(crate) env: Environment,
+    pub(crate) began: Instant,
+}
+
+/// What became of a run beside its tests, of which events have told.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Summary {
+    pub(crate) errors: Vec<RunError>,
+    /// It took longer than it may.
+    pub(crate) timed_out: bool,
+    /// The setup failed: no test was run.
+    pub(crate) setup_failed: bool,
+    /// Directories that were kept.
+    pub(crate) kept: Vec<String>,
+    /// What a person may want to know.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What outlives the tests of a plan, where more of them are to come: workers' places, and what the setup left.
+#[derive(Default)]
+pub(crate) struct Household {
+    /// Of the last plan; `None`: nothing was begun.
+    context: Option<Rc<Context>>,
+    commons: Rc<Commons>,
+    places: Vec<Place>,
+}
+
+impl Household {
+    /// The end of all of it; what went wrong.
+    pub(crate) async fn close(&mut self) -> Vec<RunError> {
+        let Some(context) = self.context.take() else { return Vec::new() };
+        let mut closing: JoinSet<()> = JoinSet::new();
+        for mut place in self.places.drain(..) {
+            place.move_to(&context);
+            closing.spawn_local(place.close());
+        }
+        closing.join_all().await;
+        self.commons.close(&context).await;
+        let none = Values::default();
+        if let Some(command) = &context.plan.setup.global_teardown
+            && let Err(error) = setup::run(&context, SetupStep::GlobalTeardown, None, command, &none, &context.environment(&none)).await
+        {
+            context.failed(error);
+        }
+        context.errors.take()
+    }
+}
+
+/// What a run needs from outside.
+pub(crate) struct Means {
+    pub(crate) host: Rc<Host>,
+    pub(crate) teller: Teller,
+    pub(crate) turns: Turns,
+    pub(crate) stopping: Stopping,
+}
+
+/// Runs a plan. With `keep`, what it made is left in the household.
+///
+/// # Errors
+/// The plan cannot be carried out; the text says why. Nothing was started then.
+pub(crate) async fn execute(scene: &Scene, plan: Plan, means: Means, household: &mut Household, keep: bool) -> Result<Summary, String> {
+    let words = plan.settings.iter().map(|settings| Words::new(&settings.output)).collect::<Result<_, _>>()?;
+    let mut memory = Memory::open(&plan, &scene.store, &scene.env)?;
+    let mut schedule = Schedule::new(&plan, memory.past()).map_err(|error| error.to_string())?;
+    for index in memory.look_up(&plan, seed()) {
+        schedule.cached(index);
+    }
+    let before = household.context.as_ref();
+    let context = Rc::new(Context {
+        host: means.host,
+        redactor: Arc::new(Redactor::new(&plan.redact)),
+        root: scene.root.clone(),
+        dir: scene.dir.clone(),
+        logs: scene.logs.clone(),
+        teller: means.teller,
+        began: scene.began,
+        base: scene.env.clone(),
+        exported: RefCell::new(before.map(|before| before.exported.borrow().clone()).unwrap_or_default()),
+        ports: before.map(|before| before.ports.clone()).unwrap_or_default(),
+        stopping: means.stopping,
+        errors: RefCell::default(),
+        logs_made: Cell::new(0),
+        kept: RefCell::default(),
+        plan,
+    });
+    let dispatcher = Rc::new(Dispatcher {
+        context: context.clone(),
+        schedule: RefCell::new(schedule),
+        memory: RefCell::new(memory),
+        words,
+        turns: means.turns,
+        attempts: RefCell::default(),
+        changed: Notify::new(),
+    });
+    dispatcher.settle();
+    let mut summary = Summary::default();
+    if !dispatcher.schedule.borrow().is_done() {
+        let begun = before.is_some();
+        household.context = Some(context.clone());
+        if begun || set_up(&dispatcher, &mut summary).await {
+            summary.timed_out = run_tests(&dispatcher, household, keep).await;
+        }
+        // Whatever became of the workers, every test ends.
+        dispatcher.stop_rest();
+    }
+    if !keep {
+        summary.errors = household.close().await;
+    }
+    let check = dispatcher.memory.borrow().check();
+    let note = check.await;
+    let mut memory = dispatcher.memory.borrow_mut();
+    memory.note(note);
+    memory.save();
+    summary.notes = memory.take_notes();
+    summary.errors.extend(context.errors.take());
+    summary.errors.extend(memory.take_errors());
+    summary.kept = context.kept.take();
+    Ok(summary)
+}
+
+/// Whether the tests can be run.
+async fn set_up(dispatcher: &Dispatcher, summary: &mut Summary) -> bool {
+    let context = &dispatcher.context;
+    let none = Values::default();
+    let Some(command) = &context.plan.setup.global_setup else { return true };
+    match setup::run(context, SetupStep::GlobalSetup, None, command, &none, &context.environment(&none)).await {
+        Ok(exported) => {
+            context.exported.borrow_mut().extend(exported);
+            true
+        }
+        Err(error) => {
+            dispatcher.stop(&error.message);
+            context.failed(error);
+            summary.setup_failed = context.stopping.asked() == Stop::No;
+            false
+        }
+    }
+}
+
+/// Whether it took longer than it may.
+async fn run_tests(dispatcher: &Rc<Dispatcher>, household: &mut Household, keep: bool) -> bool {
+    let context = &dispatcher.context;
+    let mut places: BTreeMap<usize, Place> = household.places.drain(..).map(|place| (place.worker, place)).collect();
+    let mut working = JoinSet::new();
+    for worker in 0..context.plan.workers.min(context.plan.tests.len()) {
+        let place = match places.remove(&worker) {
+            Some(mut place) => {
+                place.move_to(context);
+                place
+            }
+            None => Place::new(context.clone(), household.commons.clone(), worker),
+        };
+        working.spawn_local(dispatcher.clone().work(place, keep));
+    }
+    household.places.extend(places.into_values());
+    let mut timed_out = false;
+    let mut stopped = false;
+    let late = late(context.plan.global_timeout);
+    tokio::pin!(late);
+    let mut checks = tokio::time::interval(CHECK);
+    loop {
+        tokio::select! {
+            worked = working.join_next() => match worked {
+                Some(Ok(place)) => household.places.extend(place),
+                Some(Err(error)) => context.failed(setup::error("run_failed", format!("a worker's task failed: {error}"))),
+                None => return timed_out,
+            },
+            () = context.stopping.until(Stop::Gently), if !stopped => {
+                stopped = true;
+                dispatcher.stop("the run was stopped");
+            }
+            () = &mut late, if !timed_out => {
+                timed_out = true;
+                stopped = true;
+                dispatcher.stop("the run took longer than globalTimeout");
+                context.stopping.ask(Stop::Gently);
+            }
+            _ = checks.tick() => {
+                let check = dispatcher.memory.borrow().check();
+                let note = check.await;
+                dispatcher.memory.borrow_mut().note(note);
+            }
+        }
+    }
+}
+
+async fn late(limit: Option<Millis>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(Duration::from_millis(limit)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// For the sample that `cache.verify` draws: another one each time.
+fn seed() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
