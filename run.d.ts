@@ -352,14 +352,33 @@ export interface RunError {
 
 /** Times (`at`) are milliseconds since the run began. Servers that are not a worker's own have `worker: null`. */
 export type RunEvent =
-  | { type: 'runStarted'; at: number; runId: string; startedAt: number; workers: number; total: number; root: string; logs: string; shard: { index: number; count: number } | null }
+  | {
+      type: 'runStarted'
+      at: number
+      runId: string
+      startedAt: number
+      workers: number
+      total: number
+      root: string
+      logs: string
+      shard: { index: number; count: number } | null
+    }
   | { type: 'setupStarted'; at: number; step: SetupStep; worker: number | null }
   | { type: 'setupFinished'; at: number; step: SetupStep; worker: number | null; duration: number; error: RunError | null }
   | { type: 'workerReady'; at: number; worker: number; dir: string; url: string | null; duration: number }
   | { type: 'workerLost'; at: number; worker: number; reason: string; replaced: boolean }
   | { type: 'serverStarted'; at: number; server: string; worker: number | null; pid: number; port: number | null; log: string }
   | { type: 'serverReady'; at: number; server: string; worker: number | null; duration: number; url: string | null }
-  | { type: 'serverFailed'; at: number; server: string; worker: number | null; reason: string; output: string; log: string; restarting: boolean }
+  | {
+      type: 'serverFailed'
+      at: number
+      server: string
+      worker: number | null
+      reason: string
+      output: string
+      log: string
+      restarting: boolean
+    }
   | { type: 'serverStopped'; at: number; server: string; worker: number | null }
   | { type: 'testStarted'; at: number; id: string; repeat: number; worker: number; attempt: number; expected: number | null }
   | { type: 'testOutput'; at: number; id: string; worker: number; attempt: number; text: string }

@@ -121,7 +121,10 @@ function makeReporters(config, { display }) {
   const terminal = terminalOf(stdout, display.color ? process.env : { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined })
   const listed = config.reporters.map(([name, { output }]) => {
     const usual = EXTENSIONS[/** @type {keyof typeof EXTENSIONS} */ (name)]
-    return /** @type {[import('../../run.js').ReporterName, { output?: string }]} */ ([name, usual === undefined ? {} : { output: output ?? path.join(config.output, usual) }])
+    return /** @type {[import('../../run.js').ReporterName, { output?: string }]} */ ([
+      name,
+      usual === undefined ? {} : { output: output ?? path.join(config.output, usual) }
+    ])
   })
   return createReporters(listed, {
     stream: stdout,
@@ -144,7 +147,11 @@ async function printTests(request, context) {
   await session.open()
   try {
     const { chosen } = await session.choose()
-    if (request.display.json) printResult(chosen.map(({ id, project, group, file, name, tags }) => ({ id, project, group, file, name, tags })), context)
+    if (request.display.json)
+      printResult(
+        chosen.map(({ id, project, group, file, name, tags }) => ({ id, project, group, file, name, tags })),
+        context
+      )
     else for (const { id } of chosen) console.log(id)
     return chosen.length === 0 && !config.passWithNoTests ? require('./reporters/counts.js').Exit.NO_TESTS : 0
   } finally {

@@ -129,7 +129,9 @@ class SettingsTable {
 
   /** @param {ListedTest} test */
   #serversOf({ project, group }) {
-    return this.config.servers.filter(server => server.for?.some(name => name === project || name === group) ?? true).map(({ name }) => name)
+    return this.config.servers
+      .filter(server => server.for?.some(name => name === project || name === group) ?? true)
+      .map(({ name }) => name)
   }
 
   /**
@@ -167,7 +169,18 @@ class SettingsTable {
     this.template ??= digestOfFolder(this.config.dir.template)
     const { dir, isolation, setup, url, pools, rateLimits, values } = this.config
     const started = this.config.servers.filter(({ name }) => servers.includes(name))
-    return JSON.stringify({ test, dir: { template: this.template, files: dir.files, reset: dir.reset }, secrets: this.secrets, isolation, setup, url, started, pools, rateLimits, values })
+    return JSON.stringify({
+      test,
+      dir: { template: this.template, files: dir.files, reset: dir.reset },
+      secrets: this.secrets,
+      isolation,
+      setup,
+      url,
+      started,
+      pools,
+      rateLimits,
+      values
+    })
   }
 }
 

@@ -21,7 +21,9 @@ const { BrokerError } = require('../errors.js')
  */
 async function readSecrets({ secrets, root }, capture) {
   if (secrets === null) return {}
-  const text = secrets.command ? await printed(secrets.command, root, capture) : read(path.resolve(root, /** @type {string} */ (secrets.file)))
+  const text = secrets.command
+    ? await printed(secrets.command, root, capture)
+    : read(path.resolve(root, /** @type {string} */ (secrets.file)))
   const source = secrets.file ?? 'what the command printed'
   return flatten(parse(text, secrets.format ?? formatOf(text, secrets.file), source), source)
 }

@@ -167,7 +167,13 @@ class Session {
     const secrets = await readSecrets(config, this.#capture)
     const env = { ...found, EPHEMERAL_RUN_ID: this.runId, EPHEMERAL_WORKERS: String(config.workers) }
     const toolchain = config.cache.enabled ? await this.#toolchain(listing) : {}
-    const plan = makePlan(config, listing, chosen, { env, secrets, toolchain, stream: options.stream ?? false, full: options.full ?? false })
+    const plan = makePlan(config, listing, chosen, {
+      env,
+      secrets,
+      toolchain,
+      stream: options.stream ?? false,
+      full: options.full ?? false
+    })
     return this.#service.execute(plan, { logs, store: config.output, keep })
   }
 
@@ -182,7 +188,8 @@ class Session {
     const distinct = new Map(commands.map(command => [JSON.stringify(command), command]))
     const printed = [...distinct].map(async ([name, command]) => {
       const { exitCode, stdout, stderr } = await this.#capture({ command, cwd: root })
-      if (exitCode !== 0) throw new BrokerError('setup_failed', `cache.toolchain: ${name} ended with exit code ${exitCode}: ${stderr.trim()}`)
+      if (exitCode !== 0)
+        throw new BrokerError('setup_failed', `cache.toolchain: ${name} ended with exit code ${exitCode}: ${stderr.trim()}`)
       return [name, stdout.trim()]
     })
     return Object.fromEntries(await Promise.all(printed))

@@ -33,7 +33,8 @@ impl Programs {
     /// An absolute path, if `cwd` is one.
     pub(super) fn find(&self, name: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Result<PathBuf, Missing> {
         if is_path(name) {
-            return executable(&cwd.join(name)).map_err(|found| found.map_or(Missing::NotFound, Missing::NotExecutable));
+            return executable(&cwd.join(name))
+                .map_err(|found| found.map_or(Missing::NotFound, Missing::NotExecutable));
         }
         let key = Key { name: name.into(), path: path.map(OsStr::to_owned), cwd: cwd.into() };
         if let Some(found) = self.found.lock().unwrap_or_else(PoisonError::into_inner).get(&key)

@@ -4,6 +4,7 @@
 pub const MARKER: &str = "EPHEMERAL_PROCESS";
 
 /// Whose processes are meant.
+#[cfg(unix)]
 #[derive(Debug, Clone)]
 pub(super) enum Scope {
     /// Those of one process.
@@ -20,6 +21,7 @@ pub(super) enum Scope {
     },
 }
 
+#[cfg(unix)]
 impl Scope {
     pub(super) fn run(run_id: &str) -> Self {
         Scope::Run { prefix: format!("{run_id}.") }
@@ -33,7 +35,6 @@ impl Scope {
     }
 
     /// Whether a process with this marker is meant.
-    #[cfg(unix)]
     pub(super) fn has_marker(&self, value: &[u8]) -> bool {
         match self {
             Scope::Process { marker, .. } => value == marker.as_bytes(),

@@ -237,7 +237,7 @@ impl Host {
         }
     }
 
-    /// Ends all that is left of the run, and lets the watchdog go. The run's directory stays, without the files of this host.
+    /// Ends all that is left of the run, starts no more, and lets the watchdog go. The run's directory stays, without the files of this host.
     pub async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         #[cfg(unix)]

@@ -72,7 +72,10 @@ pub fn is_free(port: u16) -> bool {
 fn may_listen(address: IpAddr, port: u16) -> bool {
     match TcpListener::bind(SocketAddr::new(address, port)) {
         Ok(_) => true,
-        Err(error) => matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::Unsupported | ErrorKind::Other) || is_no_family(&error),
+        Err(error) => {
+            matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::Unsupported | ErrorKind::Other)
+                || is_no_family(&error)
+        }
     }
 }
 

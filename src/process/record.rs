@@ -49,12 +49,12 @@ struct Slots {
 
 impl Record {
     pub(super) fn new(dir: &Path, run: &Run) -> io::Result<Self> {
+        let processes = create(&dir.join(PROCESSES))?;
         // Under another name first: nobody must find it unlocked or in part.
         let unfinished = dir.join("run.json.new");
         let mut file = create(&unfinished)?;
         file.lock()?;
         file.write_all(&serde_json::to_vec(run)?)?;
-        let processes = create(&dir.join(PROCESSES))?;
         fs::rename(unfinished, dir.join(RUN))?;
         Ok(Record { dir: dir.into(), _run: file, processes, slots: Mutex::default() })
     }
@@ -102,6 +102,7 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 /// The living groups of a record: ids and start times.
+#[cfg(any(unix, test))]
 pub(super) fn processes(dir: &Path) -> Vec<(u32, u64)> {
     let text = fs::read_to_string(dir.join(PROCESSES)).unwrap_or_default();
     let line = |line: &str| {

@@ -94,8 +94,34 @@ mod tests {
     #[test]
     fn what_a_shell_reads_otherwise_needs_one() {
         let lines = [
-            "", " ", "A=1 node x", "cd x", "a | b", "a > b", "a & b", "a; b", "a\nb", "echo hi", "ls *", "ls a?", "ls [a]", "a $B", "a `b`",
-            "a 'b'", "a \"b\"", "a \\b", "~/a", "a {b,c}", "a #b", "! a", "(a)", "a ^b", ". x", "exec a", "if a", "true",
+            "",
+            " ",
+            "A=1 node x",
+            "cd x",
+            "a | b",
+            "a > b",
+            "a & b",
+            "a; b",
+            "a\nb",
+            "echo hi",
+            "ls *",
+            "ls a?",
+            "ls [a]",
+            "a $B",
+            "a `b`",
+            "a 'b'",
+            "a \"b\"",
+            "a \\b",
+            "~/a",
+            "a {b,c}",
+            "a #b",
+            "! a",
+            "(a)",
+            "a ^b",
+            ". x",
+            "exec a",
+            "if a",
+            "true",
         ];
         for line in lines {
             assert_eq!(plain_words(line), None, "{line:?}");
@@ -105,8 +131,34 @@ mod tests {
     #[test]
     fn a_quoted_value_comes_through_every_shell_as_it_is() {
         let values = [
-            "", " ", "a", "a b", "'", "''", "it's", "\"", "$(touch x)", "`x`", "a\nb", "\\", "\\'", "*", "~", "-n", "a=b", "#", "!x", "é", "%s",
-            "';exit 3;'", "{a,b}", "a\tb", "&", "|", "$HOME", "\u{7f}",
+            "",
+            " ",
+            "a",
+            "a b",
+            "'",
+            "''",
+            "it's",
+            "\"",
+            "$(touch x)",
+            "`x`",
+            "a\nb",
+            "\\",
+            "\\'",
+            "*",
+            "~",
+            "-n",
+            "a=b",
+            "#",
+            "!x",
+            "é",
+            "%s",
+            "';exit 3;'",
+            "{a,b}",
+            "a\tb",
+            "&",
+            "|",
+            "$HOME",
+            "\u{7f}",
         ];
         for shell in ["dash", "bash", "busybox"] {
             for value in values {

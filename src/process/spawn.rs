@@ -121,7 +121,10 @@ fn searched(path: Option<&str>) -> String {
 
 /// Starts it in a group of its own, its output in the pipe.
 pub(super) fn start(
-    programs: &Programs, spawn: &Spawn, marker: (&OsStr, &str), output: io::PipeWriter,
+    programs: &Programs,
+    spawn: &Spawn,
+    marker: (&OsStr, &str),
+    output: io::PipeWriter,
 ) -> Result<Child, SpawnError> {
     let words = match &spawn.program {
         Program::Argv(words) => words.clone(),
@@ -192,10 +195,13 @@ fn start_shell(spawn: &Spawn, line: &str, marker: (&OsStr, &str), output: io::Pi
 }
 
 fn prepare<'a>(
-    command: &'a mut Command, spawn: &Spawn, (name, value): (&OsStr, &str), output: io::PipeWriter,
+    command: &'a mut Command,
+    spawn: &Spawn,
+    (name, value): (&OsStr, &str),
+    output: io::PipeWriter,
 ) -> io::Result<&'a mut Command> {
     command.env_clear().envs(&spawn.env).env(name, value).current_dir(&spawn.cwd);
-        let stderr = match &spawn.stderr {
+    let stderr = match &spawn.stderr {
         Some(file) => Stdio::from(file.try_clone()?),
         None => Stdio::from(output.try_clone()?),
     };

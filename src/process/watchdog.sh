@@ -32,6 +32,17 @@ marked() {
   fi
 }
 
+# With its group, all of which is the run's: the host may have been killed before it wrote that down.
+end() {
+  if read -r stat <"/proc/$1/stat"; then
+    pid=$1
+    set -- ${stat##*) }
+    if [ "${3:-0}" -gt 1 ] && [ "$3" != $$ ]; then kill -KILL "-$3"; fi
+    set -- "$pid"
+  fi
+  kill -KILL "$1"
+}
+
 # Twice nobody, for one may have been between fork and exec.
 rounds=0 quiet=0
 while [ $quiet -lt 2 ] && [ $rounds -lt 200 ]; do
@@ -39,7 +50,7 @@ while [ $quiet -lt 2 ] && [ $rounds -lt 200 ]; do
   found=$(marked)
   quiet=$((quiet + 1)) rounds=$((rounds + 1))
   for pid in $found; do
-    kill -KILL "$pid" && quiet=0
+    end "$pid" && quiet=0
   done
 done
 

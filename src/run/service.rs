@@ -123,7 +123,12 @@ impl Drop for Service {
     }
 }
 
-fn live(options: Options, tell: Tell, orders: mpsc::UnboundedReceiver<String>, ready: &std::sync::mpsc::Sender<Result<(), String>>) {
+fn live(
+    options: Options,
+    tell: Tell,
+    orders: mpsc::UnboundedReceiver<String>,
+    ready: &std::sync::mpsc::Sender<Result<(), String>>,
+) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return drop(ready.send(Err(format!("run_failed: {error}")))),
@@ -159,9 +164,15 @@ impl Run {
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&options.dir).map_err(|error| format!("run_failed: cannot make {}: {error}", options.dir.display()))?;
-        let host = Host::new(HostOptions { run_id: options.run_id.clone(), dir: options.dir.clone(), sockets: options.sockets.clone() })
-            .map_err(|error| format!("run_failed: {error}"))?;
+        builder
+            .create(&options.dir)
+            .map_err(|error| format!("run_failed: cannot make {}: {error}", options.dir.display()))?;
+        let host = Host::new(HostOptions {
+            run_id: options.run_id.clone(),
+            dir: options.dir.clone(),
+            sockets: options.sockets.clone(),
+        })
+        .map_err(|error| format!("run_failed: {error}"))?;
         Ok(Rc::new(Self {
             options,
             host: Rc::new(host),
@@ -238,7 +249,13 @@ impl Run {
         (self.tell)(reply.to_string());
     }
 
-    async fn execute(self: Rc<Self>, plan: Plan, logs: PathBuf, store: PathBuf, keep: bool) -> Result<executor::Summary, String> {
+    async fn execute(
+        self: Rc<Self>,
+        plan: Plan,
+        logs: PathBuf,
+        store: PathBuf,
+        keep: bool,
+    ) -> Result<executor::Summary, String> {
         fs::create_dir_all(&logs).map_err(|error| format!("run_failed: cannot make {}: {error}", logs.display()))?;
         let scene = Scene {
             root: self.options.root.clone(),
@@ -274,11 +291,16 @@ impl Run {
         self.captures.set(number);
         let file = |kind: &str| self.options.dir.join(format!("capture-{number}.{kind}"));
         let (out, err) = (file("out"), file("err"));
-        let stderr = File::create(&err).map_err(|error| format!("run_failed: cannot write {}: {error}", err.display()))?;
+        let stderr =
+            File::create(&err).map_err(|error| format!("run_failed: cannot write {}: {error}", err.display()))?;
         let mut env = self.options.env.clone();
         env.extend(what.env);
         let env = env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let spawn = Spawn { log: Some(out.clone()), stderr: Some(stderr), ..Spawn::new(executor::program(&what.command), what.cwd, env) };
+        let spawn = Spawn {
+            log: Some(out.clone()),
+            stderr: Some(stderr),
+            ..Spawn::new(executor::program(&what.command), what.cwd, env)
+        };
         let process = self.host.spawn(spawn).map_err(|error| error.to_string())?;
         let limit = Duration::from_millis(what.timeout);
         let (exit, timed_out) = tokio::select! {

@@ -58,7 +58,8 @@ pub(super) async fn run(context: &Rc<Context>, place: &Place, task: &Task<'_>, v
         server_logs: Vec::new(),
     };
     let on_line = context.plan.stream.then(|| stream(context.clone(), task, place.worker));
-    let running = match Running::start(context, Start { command: &command, cwd: &task.settings.cwd, env, log, on_line }) {
+    let running = match Running::start(context, Start { command: &command, cwd: &task.settings.cwd, env, log, on_line })
+    {
         Ok(running) => running,
         Err(error) => {
             result.reason = Some(error.to_string());
@@ -81,7 +82,13 @@ pub(super) async fn run(context: &Rc<Context>, place: &Place, task: &Task<'_>, v
 }
 
 /// Waits for its end, and brings it about where it must be.
-async fn oversee(context: &Context, task: &Task<'_>, running: &Running, servers: &[Rc<Server>], result: &mut Attempt) -> Cause {
+async fn oversee(
+    context: &Context,
+    task: &Task<'_>,
+    running: &Running,
+    servers: &[Rc<Server>],
+    result: &mut Attempt,
+) -> Cause {
     let Settings { timeout, slow, grace, .. } = *task.settings;
     let mut ended = pin!(running.ended());
     let mut died = pin!(first_death(servers));
@@ -129,7 +136,9 @@ fn conclude(task: &Task<'_>, cause: Cause, running: &Running, exit: Exit, left: 
             let end = End { code: exit.code, signal: result.signal.as_deref(), leaked: result.leaked };
             verdict::judge(end, task.words, task.settings.leaks, || running.output().text())
         }
-        Cause::TimedOut => (Outcome::TimedOut, Some(format!("timed out after {} s", task.settings.timeout as f64 / 1000.0))),
+        Cause::TimedOut => {
+            (Outcome::TimedOut, Some(format!("timed out after {} s", task.settings.timeout as f64 / 1000.0)))
+        }
         Cause::Server(why) => (Outcome::Error, Some(why)),
         Cause::Stopped => (Outcome::Cancelled, Some("the run was stopped".into())),
     };
@@ -163,7 +172,8 @@ async fn first_death(servers: &[Rc<Server>]) -> String {
 }
 
 fn describe(left: &Leftovers) -> String {
-    let processes: Vec<String> = left.processes.iter().map(|process| format!("{} {}", process.pid, process.command)).collect();
+    let processes: Vec<String> =
+        left.processes.iter().map(|process| format!("{} {}", process.pid, process.command)).collect();
     match processes.as_slice() {
         [] => "something held its output open".into(),
         some => format!("left processes behind: {}", some.join(", ")),

@@ -73,7 +73,11 @@ impl Context {
     pub(super) fn log(&self, name: &str) -> PathBuf {
         let number = self.logs_made.get() + 1;
         self.logs_made.set(number);
-        let safe: String = name.chars().take(80).map(|sign| if sign.is_ascii_alphanumeric() || "-_.".contains(sign) { sign } else { '_' }).collect();
+        let safe: String = name
+            .chars()
+            .take(80)
+            .map(|sign| if sign.is_ascii_alphanumeric() || "-_.".contains(sign) { sign } else { '_' })
+            .collect();
         self.logs.join(format!("{number:05}-{safe}.log"))
     }
 

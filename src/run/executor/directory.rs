@@ -39,7 +39,11 @@ impl Directory {
         let clear = || -> io::Result<()> {
             for entry in fs::read_dir(&self.path)? {
                 let entry = entry?;
-                if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+                if entry.file_type()?.is_dir() {
+                    fs::remove_dir_all(entry.path())?
+                } else {
+                    fs::remove_file(entry.path())?
+                }
             }
             Ok(())
         };
@@ -116,7 +120,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn scratch() -> PathBuf {
-        let path = std::env::temp_dir().join(format!("ephemeral-test-{}", crate::protocol::auth::random_hex(8).unwrap()));
+        let path =
+            std::env::temp_dir().join(format!("ephemeral-test-{}", crate::protocol::auth::random_hex(8).unwrap()));
         fs::create_dir(&path).unwrap();
         path
     }
@@ -127,13 +132,17 @@ mod tests {
         let template = scratch.join("template");
         fs::create_dir_all(template.join("a/b")).unwrap();
         fs::write(template.join("a/b/c"), "1").unwrap();
-        let files = BTreeMap::from([("sites.jsonc".to_string(), "[]".to_string()), ("logs/x".to_string(), String::new())]);
+        let files =
+            BTreeMap::from([("sites.jsonc".to_string(), "[]".to_string()), ("logs/x".to_string(), String::new())]);
         let dir = Dir { template: Some(template), files, ..Dir::default() };
 
         let directory = Directory::create(&scratch, "worker-0", &dir).unwrap();
         assert_eq!(fs::read_to_string(directory.path.join("a/b/c")).unwrap(), "1");
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&directory.path).unwrap().permissions()) & 0o777, 0o700);
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&directory.path).unwrap().permissions()) & 0o777,
+            0o700
+        );
 
         fs::write(directory.path.join("sites.jsonc"), "[1]").unwrap();
         fs::write(directory.path.join("extra"), "").unwrap();

@@ -105,7 +105,8 @@ impl Dispatcher {
 
     /// Waits for its turn, where its rate is limited. `false`: the run is to stop.
     async fn turn(&self, settings: &Settings) -> bool {
-        let rates: Vec<String> = settings.limits.iter().filter(|name| self.context.plan.rate_limits.contains_key(*name)).cloned().collect();
+        let rates: Vec<String> =
+            settings.limits.iter().filter(|name| self.context.plan.rate_limits.contains_key(*name)).cloned().collect();
         if rates.is_empty() {
             return true;
         }
@@ -124,7 +125,13 @@ impl Dispatcher {
             Verdict::Retry { at } => Some(at.saturating_sub(now)),
             Verdict::Final(_) => None,
         };
-        let event = Event::AttemptFinished { at: self.context.at(), id: test.id.clone(), repeat: test.repeat, result: result.clone(), retry_in };
+        let event = Event::AttemptFinished {
+            at: self.context.at(),
+            id: test.id.clone(),
+            repeat: test.repeat,
+            result: result.clone(),
+            retry_in,
+        };
         self.context.tell(event);
         self.attempts.borrow_mut().entry(index).or_default().push(result);
         self.settle();

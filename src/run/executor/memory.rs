@@ -39,7 +39,8 @@ impl Memory {
         let past = past.collect();
         let environment = env.iter().map(|(name, value)| (name.into(), value.into())).collect();
         let programs: Vec<Option<Program>> = plan.settings.iter().map(|settings| program(settings, env)).collect();
-        let cache = ResultCache::open(plan, store, &environment, &programs).map_err(|error| format!("invalid_config: cache: {error}"))?;
+        let cache = ResultCache::open(plan, store, &environment, &programs)
+            .map_err(|error| format!("invalid_config: cache: {error}"))?;
         let mut notes: Vec<String> = history.warning().into_iter().map(str::to_string).collect();
         notes.extend(cache.iter().flat_map(|cache| cache.warnings().to_vec()));
         Ok(Self {
@@ -121,7 +122,8 @@ impl Memory {
         async move {
             let cache = cache?;
             // It reads the folders of all inputs: others have things to do meanwhile.
-            let checked = tokio::task::spawn_blocking(move || cache.lock().unwrap_or_else(PoisonError::into_inner).check());
+            let checked =
+                tokio::task::spawn_blocking(move || cache.lock().unwrap_or_else(PoisonError::into_inner).check());
             checked.await.ok().flatten()
         }
     }
@@ -152,7 +154,9 @@ impl Memory {
 }
 
 fn wrong(id: &str) -> String {
-    format!("{id} passed before, nothing among cache.inputs has changed, and it does not pass now: it is flaky, or depends on something else")
+    format!(
+        "{id} passed before, nothing among cache.inputs has changed, and it does not pass now: it is flaky, or depends on something else"
+    )
 }
 
 /// What a command runs.

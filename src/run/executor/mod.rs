@@ -17,8 +17,8 @@ mod template;
 mod verdict;
 
 pub(crate) use context::{Environment, Teller};
-pub(in crate::run) use running::program;
 pub(crate) use dispatch::Turns;
+pub(in crate::run) use running::program;
 pub(crate) use stop::{Stop, Stopping};
 
 use super::plan::{Millis, Plan};
@@ -96,7 +96,8 @@ impl Household {
         self.commons.close(&context).await;
         let none = Values::default();
         if let Some(command) = &context.plan.setup.global_teardown
-            && let Err(error) = setup::run(&context, SetupStep::GlobalTeardown, None, command, &none, &context.environment(&none)).await
+            && let Err(error) =
+                setup::run(&context, SetupStep::GlobalTeardown, None, command, &none, &context.environment(&none)).await
         {
             context.failed(error);
         }
@@ -116,7 +117,13 @@ pub(crate) struct Means {
 ///
 /// # Errors
 /// The plan cannot be carried out; the text says why. Nothing was started then.
-pub(crate) async fn execute(scene: &Scene, plan: Plan, means: Means, household: &mut Household, keep: bool) -> Result<Summary, String> {
+pub(crate) async fn execute(
+    scene: &Scene,
+    plan: Plan,
+    means: Means,
+    household: &mut Household,
+    keep: bool,
+) -> Result<Summary, String> {
     let words = plan.settings.iter().map(|settings| Words::new(&settings.output)).collect::<Result<_, _>>()?;
     let mut memory = Memory::open(&plan, &scene.store, &scene.env)?;
     let mut schedule = Schedule::new(&plan, memory.past()).map_err(|error| error.to_string())?;

@@ -118,7 +118,12 @@ impl Place {
     }
 
     fn lost(&self, reason: String) -> Unready {
-        self.context.tell(Event::WorkerLost { at: self.context.at(), worker: self.worker, reason: reason.clone(), replaced: false });
+        self.context.tell(Event::WorkerLost {
+            at: self.context.at(),
+            worker: self.worker,
+            reason: reason.clone(),
+            replaced: false,
+        });
         Unready::Lost(reason)
     }
 
@@ -163,7 +168,16 @@ impl Place {
     async fn run_setup(&mut self, values: &Values) -> Result<(), Trouble> {
         let context = self.context.clone();
         let Some(command) = &context.plan.setup.worker_setup else { return Ok(()) };
-        match setup::run(&context, SetupStep::WorkerSetup, Some(self.worker), command, values, &self.environment(values, None)).await {
+        match setup::run(
+            &context,
+            SetupStep::WorkerSetup,
+            Some(self.worker),
+            command,
+            values,
+            &self.environment(values, None),
+        )
+        .await
+        {
             Ok(exported) => self.exported.extend(exported),
             Err(error) => {
                 let why = error.message.clone();
@@ -178,7 +192,8 @@ impl Place {
     pub(super) fn environment(&self, values: &Values, settings: Option<&Settings>) -> Environment {
         let mut env = self.context.environment(values);
         for (name, server) in self.all_servers() {
-            let name: String = name.to_uppercase().chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '_' }).collect();
+            let name: String =
+                name.to_uppercase().chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '_' }).collect();
             if let (Some(port), Some(url)) = (server.port, &server.url) {
                 env.insert(format!("EPHEMERAL_{name}_PORT"), port.to_string());
                 env.insert(format!("EPHEMERAL_{name}_URL"), url.clone());
@@ -197,7 +212,11 @@ impl Place {
 
     /// The servers that a test uses, to know whether they outlive it.
     pub(super) fn servers_of(&self, settings: &Settings) -> Vec<Rc<Server>> {
-        self.all_servers().into_iter().filter(|(name, _)| settings.servers.contains(name)).map(|(_, server)| server).collect()
+        self.all_servers()
+            .into_iter()
+            .filter(|(name, _)| settings.servers.contains(name))
+            .map(|(_, server)| server)
+            .collect()
     }
 
     fn values(&self, test: &Test, attempt: u32) -> Values {
@@ -212,7 +231,13 @@ impl Place {
             .set("project", &test.project)
             .set("group", &test.group)
             .set("id", &test.id)
-            .set("file", test.file.as_deref().map(|file| from_folder(&self.context.root, file, &settings.cwd)).unwrap_or_default())
+            .set(
+                "file",
+                test.file
+                    .as_deref()
+                    .map(|file| from_folder(&self.context.root, file, &settings.cwd))
+                    .unwrap_or_default(),
+            )
             .set("test", test.name.as_deref().unwrap_or_default())
             .set("pattern", pattern.unwrap_or_default())
             .set("attempt", attempt.to_string());
@@ -224,7 +249,8 @@ impl Place {
         let shared = spec.scope == Scope::Run;
         let commons = self.commons.clone();
         let _turn = if shared { Some(commons.turn.lock().await) } else { None };
-        let there = if shared { commons.servers.borrow().get(&index).cloned() } else { self.servers.get(&index).cloned() };
+        let there =
+            if shared { commons.servers.borrow().get(&index).cloned() } else { self.servers.get(&index).cloned() };
         if let Some(server) = there {
             match server.healthy(spec).await {
                 Ok(()) => return Ok((server, false)),
@@ -245,7 +271,11 @@ impl Place {
         match Server::start(&self.context, spec, worker, &values).await {
             Ok(server) => {
                 let server = Rc::new(server);
-                if shared { commons.servers.borrow_mut().insert(index, server.clone()) } else { self.servers.insert(index, server.clone()) };
+                if shared {
+                    commons.servers.borrow_mut().insert(index, server.clone())
+                } else {
+                    self.servers.insert(index, server.clone())
+                };
                 Ok((server, true))
             }
             Err(Failed::Stopped) => Err(Trouble::Stopped),
@@ -266,7 +296,11 @@ impl Place {
             server.tell_failure(&why, restarts <= spec.max_restarts);
             server.running.end(spec.grace).await;
         }
-        if restarts > spec.max_restarts { Err(Trouble::Never(format!("{why}, after {} restarts", spec.max_restarts))) } else { Ok(()) }
+        if restarts > spec.max_restarts {
+            Err(Trouble::Never(format!("{why}, after {} restarts", spec.max_restarts)))
+        } else {
+            Ok(())
+        }
     }
 
     /// The directory of a scope, made when it is asked for.
@@ -345,7 +379,9 @@ impl Place {
             }
             values.set_if("dir", self.dir(scope_of(context.plan.isolation)).ok());
             let env = self.environment(&values, None);
-            if let Err(error) = setup::run(&context, SetupStep::WorkerTeardown, Some(self.worker), command, &values, &env).await {
+            if let Err(error) =
+                setup::run(&context, SetupStep::WorkerTeardown, Some(self.worker), command, &values, &env).await
+            {
                 context.failed(error);
             }
         }
@@ -383,7 +419,9 @@ fn scope_of(isolation: Isolation) -> Scope {
 
 fn announce(values: &mut Values, spec: &Spec, server: &Server) {
     let port = server.port.map(|port| port.to_string());
-    values.set_if(&format!("{}.port", spec.name), port.clone()).set_if(&format!("{}.url", spec.name), server.url.clone());
+    values
+        .set_if(&format!("{}.port", spec.name), port.clone())
+        .set_if(&format!("{}.url", spec.name), server.url.clone());
     if spec.main {
         values.set_if("port", port).set_if("url", server.url.clone());
     }

@@ -29,7 +29,9 @@ impl Target {
     /// It is neither; the text says what is allowed.
     pub(super) fn new(url: &str, port: Option<u16>) -> Result<Self, String> {
         if url.starts_with('/') {
-            let port = port.ok_or_else(|| format!("{url} is a path, and the server has no port: give a URL, or the server a port"))?;
+            let port = port.ok_or_else(|| {
+                format!("{url} is a path, and the server has no port: give a URL, or the server a port")
+            })?;
             return Ok(Self { host: "localhost".into(), port, path: url.into() });
         }
         let allowed = || format!("{url} is neither a path (/health) nor an http: URL");
@@ -64,7 +66,8 @@ impl Target {
     async fn exchange(&self, address: SocketAddr) -> Result<u16, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let stream = TcpStream::connect(address).await.map_err(|error| text(&error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| text(&error))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| text(&error))?;
         let request = Request::get(&self.path)
             .header(HOST, format!("{}:{}", self.host, self.port))
             .body(http_body_util::Empty::<Bytes>::new())
@@ -98,7 +101,10 @@ mod tests {
     fn a_path_needs_a_port_and_a_url_says_all() {
         assert_eq!(Target::new("/health", Some(9000)).unwrap().port, 9000);
         assert!(Target::new("/health", None).unwrap_err().contains("no port"));
-        assert_eq!(Target::new("http://[::1]:8080/a?b", None).unwrap(), Target { host: "::1".into(), port: 8080, path: "/a?b".into() });
+        assert_eq!(
+            Target::new("http://[::1]:8080/a?b", None).unwrap(),
+            Target { host: "::1".into(), port: 8080, path: "/a?b".into() }
+        );
         for bad in ["https://x/", "health", "ftp://x", ""] {
             assert!(Target::new(bad, Some(1)).is_err(), "{bad}");
         }

@@ -1,7 +1,7 @@
 //! A process that is being looked after: ended when its time is over, with all that it started.
 
 use super::context::{Context, Environment};
-use crate::process::{Exit, LineSink, Leftovers, Output, Process, Program, Spawn, SpawnError};
+use crate::process::{Exit, Leftovers, LineSink, Output, Process, Program, Spawn, SpawnError};
 use crate::run::plan::{Command, Millis};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -51,7 +51,15 @@ impl Running {
         let program = program(command);
         let env = env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let redactor = context.redactor.clone();
-        let process = Rc::new(context.host.spawn(Spawn { program, cwd: cwd.into(), env, log: Some(log), stderr: None, redactor, on_line })?);
+        let process = Rc::new(context.host.spawn(Spawn {
+            program,
+            cwd: cwd.into(),
+            env,
+            log: Some(log),
+            stderr: None,
+            redactor,
+            on_line,
+        })?);
         let (told, state) = watch::channel(State::Runs);
         let (orders, ordered) = mpsc::unbounded_channel();
         tokio::task::spawn_local(look_after(process.clone(), ordered, told));

@@ -52,7 +52,12 @@ enum Trouble {
 
 impl Server {
     /// Starts it, and waits until it is ready. Where somebody else takes its port first, it is started again on another.
-    pub(super) async fn start(context: &Rc<Context>, spec: &Spec, worker: Option<usize>, values: &Values) -> Result<Self, Failed> {
+    pub(super) async fn start(
+        context: &Rc<Context>,
+        spec: &Spec,
+        worker: Option<usize>,
+        values: &Values,
+    ) -> Result<Self, Failed> {
         let mut tried = 0;
         loop {
             tried += 1;
@@ -65,7 +70,13 @@ impl Server {
             let trouble = match server.ready(spec, values).await {
                 Ok(()) => {
                     let duration = began.elapsed().as_secs_f64() * 1000.0;
-                    context.tell(Event::ServerReady { at: context.at(), server: spec.name.clone(), worker, duration, url: server.url.clone() });
+                    context.tell(Event::ServerReady {
+                        at: context.at(),
+                        server: spec.name.clone(),
+                        worker,
+                        duration,
+                        url: server.url.clone(),
+                    });
                     return Ok(server);
                 }
                 Err(trouble) => trouble,
@@ -84,7 +95,13 @@ impl Server {
         }
     }
 
-    fn spawn(context: &Rc<Context>, spec: &Spec, worker: Option<usize>, values: &Values, port: Option<u16>) -> Result<Self, Failed> {
+    fn spawn(
+        context: &Rc<Context>,
+        spec: &Spec,
+        worker: Option<usize>,
+        values: &Values,
+        port: Option<u16>,
+    ) -> Result<Self, Failed> {
         let mut values = values.clone();
         let url = port.map(|port| format!("http://127.0.0.1:{port}"));
         values.set_if("port", port.map(|port| port.to_string())).set_if("url", url.clone());
@@ -98,7 +115,16 @@ impl Server {
             release_port(context, port);
             Failed::Server(failure(spec, worker, &error.to_string(), None, None))
         })?;
-        let server = Self { name: spec.name.clone(), port, url, running, log, worker, grace: spec.grace, context: context.clone() };
+        let server = Self {
+            name: spec.name.clone(),
+            port,
+            url,
+            running,
+            log,
+            worker,
+            grace: spec.grace,
+            context: context.clone(),
+        };
         context.tell(Event::ServerStarted {
             at: context.at(),
             server: spec.name.clone(),
@@ -149,7 +175,11 @@ impl Server {
         let alive = self.running.exit().is_none();
         self.running.end(self.grace).await;
         if alive {
-            self.context.tell(Event::ServerStopped { at: self.context.at(), server: self.name.clone(), worker: self.worker });
+            self.context.tell(Event::ServerStopped {
+                at: self.context.at(),
+                server: self.name.clone(),
+                worker: self.worker,
+            });
         }
     }
 
@@ -167,7 +197,8 @@ impl Server {
 
     async fn become_ready(&self, spec: &Spec, ready: &Ready, values: &Values) -> Result<(), Trouble> {
         let invalid = |why| Trouble::Other(format!("ready.url: {why}"));
-        let target = ready.url.as_ref().map(|url| Target::new(&values.fill(url), self.port)).transpose().map_err(invalid)?;
+        let target =
+            ready.url.as_ref().map(|url| Target::new(&values.fill(url), self.port)).transpose().map_err(invalid)?;
         let port = match ready.port {
             Some(ReadyPort::Own) => self.port,
             Some(ReadyPort::Number(port)) => Some(port),
@@ -239,7 +270,9 @@ impl Server {
 
     fn ended_early(&self, exit: &str) -> Trouble {
         let taken = self.port.is_some_and(|port| {
-            HERE.iter().any(|&address| matches!(self.running.process().owns(address, port), Ownership::Stranger(_) | Ownership::Unknown))
+            HERE.iter().any(|&address| {
+                matches!(self.running.process().owns(address, port), Ownership::Stranger(_) | Ownership::Unknown)
+            })
         });
         let why = format!("it ended with {exit} before it was ready");
         if taken { Trouble::Port(format!("{why}; somebody else listens on its port")) } else { Trouble::Other(why) }
@@ -273,7 +306,10 @@ impl Drop for Server {
 
 fn stranger(address: IpAddr, port: u16, pid: Option<u32>) -> String {
     let who = pid.map_or("somebody".to_string(), |pid| format!("process {pid}"));
-    format!("{} is listened on by {who}, who does not belong to the server; set owned = false if it does", SocketAddr::new(address, port))
+    format!(
+        "{} is listened on by {who}, who does not belong to the server; set owned = false if it does",
+        SocketAddr::new(address, port)
+    )
 }
 
 async fn probe_port(port: u16) -> Option<()> {
@@ -308,7 +344,9 @@ fn take_port(context: &Context, port: Option<Port>, worker: Option<usize>, tried
             let number = u32::try_from(worker.unwrap_or(0)).unwrap_or(0);
             let step = u32::try_from(context.plan.workers).unwrap_or(1).max(1);
             let first = u32::from(base) + number + (tried - 1) * step;
-            let free = (0..64).filter_map(|n| u16::try_from(first + n * step).ok()).find(|port| !taken.contains(port) && ports::is_free(*port));
+            let free = (0..64)
+                .filter_map(|n| u16::try_from(first + n * step).ok())
+                .find(|port| !taken.contains(port) && ports::is_free(*port));
             free.ok_or_else(|| format!("no port is free from {first} on, in steps of {step}"))?
         }
     };

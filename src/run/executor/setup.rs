@@ -30,7 +30,13 @@ pub(super) async fn run(
     context.tell(Event::SetupStarted { at: context.at(), step, worker });
     let done = attempt(context, step, worker, command, values, env).await;
     let duration = began.elapsed().as_secs_f64() * 1000.0;
-    context.tell(Event::SetupFinished { at: context.at(), step, worker, duration, error: done.as_ref().err().cloned() });
+    context.tell(Event::SetupFinished {
+        at: context.at(),
+        step,
+        worker,
+        duration,
+        error: done.as_ref().err().cloned(),
+    });
     done
 }
 
@@ -80,7 +86,11 @@ async fn attempt(
     running.closed().await;
     match why {
         None => read_exports(&exports).map_err(say),
-        Some(why) => Err(RunError { output: Some(running.output().text()), log: Some(log.to_string_lossy().into_owned()), ..say(why) }),
+        Some(why) => Err(RunError {
+            output: Some(running.output().text()),
+            log: Some(log.to_string_lossy().into_owned()),
+            ..say(why)
+        }),
     }
 }
 
@@ -89,17 +99,21 @@ pub(super) fn error(code: &'static str, message: String) -> RunError {
 }
 
 fn read_exports(file: &Path) -> Result<Environment, String> {
-    let text = fs::read_to_string(file).map_err(|error| format!("cannot read what it left in EPHEMERAL_ENV: {error}"))?;
+    let text =
+        fs::read_to_string(file).map_err(|error| format!("cannot read what it left in EPHEMERAL_ENV: {error}"))?;
     let _ = fs::remove_file(file);
     let mut exported = Environment::new();
     for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         let named = line.strip_prefix("export ").unwrap_or(line).split_once('=').filter(|(name, _)| is_name(name));
-        let (name, value) = named.ok_or_else(|| format!("left \"{line}\" in EPHEMERAL_ENV, where lines are NAME=value"))?;
+        let (name, value) =
+            named.ok_or_else(|| format!("left \"{line}\" in EPHEMERAL_ENV, where lines are NAME=value"))?;
         exported.insert(name.to_string(), value.to_string());
     }
     Ok(exported)
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with(|sign: char| sign.is_ascii_digit()) && name.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_')
+    !name.is_empty()
+        && !name.starts_with(|sign: char| sign.is_ascii_digit())
+        && name.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == '_')
 }

@@ -25,7 +25,12 @@ impl Words {
             let compile = |pattern: &String| RegexBuilder::new(pattern).multi_line(true).build();
             pattern.as_ref().map(compile).transpose().map_err(|error| error.to_string())
         };
-        Ok(Self { skipped: compile(&output.skipped)?, passed: compile(&output.passed)?, none: compile(&output.none)?, skip_code: output.skip_code })
+        Ok(Self {
+            skipped: compile(&output.skipped)?,
+            passed: compile(&output.passed)?,
+            none: compile(&output.none)?,
+            skip_code: output.skip_code,
+        })
     }
 
     fn says_skipped(&self, output: &str) -> bool {
@@ -47,7 +52,12 @@ pub(super) struct End<'a> {
 }
 
 /// Judges an attempt that ended by itself.
-pub(super) fn judge(end: End<'_>, words: &Words, leaks: Leaks, output: impl FnOnce() -> String) -> (Outcome, Option<String>) {
+pub(super) fn judge(
+    end: End<'_>,
+    words: &Words,
+    leaks: Leaks,
+    output: impl FnOnce() -> String,
+) -> (Outcome, Option<String>) {
     let (outcome, reason) = match (end.code, end.signal) {
         (Some(0), _) => read(words, output),
         (Some(code), _) if words.skip_code == Some(code) && words.says_skipped(&output()) => {
@@ -141,7 +151,8 @@ mod tests {
         assert_eq!(outcome("--- PASS: A\n--- SKIP: B\nok"), Outcome::Passed);
         assert_eq!(outcome("ok  x 0.1s [no tests to run]"), Outcome::Failed);
         assert_eq!(outcome("--- PASS: A\nok  x 0.1s [no tests to run]"), Outcome::Passed);
-        let with_5 = |output: &'static str| judge(End { code: Some(5), ..PASS }, &words(), Leaks::Warn, || output.into()).0;
+        let with_5 =
+            |output: &'static str| judge(End { code: Some(5), ..PASS }, &words(), Leaks::Warn, || output.into()).0;
         assert_eq!((with_5("--- SKIP: A"), with_5("nothing")), (Outcome::Skipped, Outcome::Failed));
         assert_eq!(outcome("\x1b[32m\x1b]8;;x\x1b\\--- SKIP: A\x1b[0m"), Outcome::Skipped);
     }
