@@ -283,8 +283,8 @@ export interface AttemptResult {
   output: string | null
   /** Bytes written in all. */
   outputSize: number
-  /** The file that has all of it. */
-  log: string
+  /** The file that has all of it; null where it wrote nothing. */
+  log: string | null
   /** What the servers wrote meanwhile; empty where it passed. */
   serverLogs: Array<{ name: string; output: string; log: string }>
 }
@@ -338,6 +338,8 @@ export interface RunResult {
   /** What went wrong beside the tests. */
   errors: RunError[]
   shard: { index: number; count: number } | null
+  /** What is worth knowing beside: directories that were kept, passes that the cache did not record, … */
+  notes: string[]
   /** What the run's broker saw. */
   broker: BrokerReport | null
 }

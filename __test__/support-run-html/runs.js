@@ -97,6 +97,7 @@ function runOf(plans, { workers = 4, result: facts = {}, servers = true } = {}) 
     groups: {},
     errors: [],
     shard: null,
+    notes: [],
     broker: null,
     ...facts
   }

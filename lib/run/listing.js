@@ -36,7 +36,8 @@ async function listTests(config, capture) {
   const listing = { tests: [], projects: new Map() }
   const findFiles = (/** @type {object} */ options) => JSON.parse(called(() => native.findFiles(JSON.stringify(options))))
   for (const project of config.projects) {
-    const given = { ...project.given, ...project, adapter: project.adapter, run: written(project.run), list: written(project.list) }
+    const group = project.given.group ?? config.merged.settings.group
+    const given = { ...project.given, ...project, group, adapter: project.adapter, run: written(project.run), list: written(project.list) }
     const found = await discover(asConfig(given), { mode, root, capture, findFiles })
     listing.projects.set(project.name, found)
     for (const test of found.tests) {

@@ -177,6 +177,7 @@ function mergeReports(files) {
     ...summary,
     exitCode,
     ok: exitCode === 0,
+    notes: results.flatMap(result => result.notes ?? []),
     workers: results.reduce((sum, result) => sum + result.workers, 0),
     tests,
     errors,

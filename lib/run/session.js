@@ -207,11 +207,11 @@ class Session {
 
   /**
    * @param {ListedTest[]} chosen
-   * @param {{ errors: import('../../run.js').RunError[], timedOut: boolean, setupFailed: boolean }} summary
+   * @param {{ errors: import('../../run.js').RunError[], timedOut: boolean, setupFailed: boolean, kept: string[], notes: string[] }} summary
    * @param {{ index: number, count: number } | null} shard
    * @returns {RunResult}
    */
-  #conclude(chosen, { errors, timedOut, setupFailed }, shard) {
+  #conclude(chosen, { errors, timedOut, setupFailed, kept, notes }, shard) {
     const { config } = this
     const tests = []
     for (let repeat = 1; repeat <= config.repeat; repeat++) {
@@ -239,6 +239,7 @@ class Session {
       tests,
       errors,
       shard,
+      notes: [...notes, ...kept.map(dir => `kept: ${dir}`)],
       // Known when it has stopped.
       broker: null
     }
@@ -291,7 +292,7 @@ function environment() {
 }
 
 function nothing() {
-  return { errors: [], timedOut: false, setupFailed: false }
+  return { errors: [], timedOut: false, setupFailed: false, kept: [], notes: [] }
 }
 
 /** @param {string} id */

@@ -71,8 +71,8 @@ pub struct Attempt {
     pub output: Option<String>,
     /// Bytes written in all.
     pub output_size: u64,
-    /// The file that has all of it.
-    pub log: String,
+    /// The file that has all of it; `None` where it wrote nothing.
+    pub log: Option<String>,
     /// What servers wrote meanwhile, where it did not pass.
     pub server_logs: Vec<ServerLog>,
 }

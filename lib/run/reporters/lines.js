@@ -90,7 +90,7 @@ class Lines {
     const lines = this.context.streamOutput ? this.#rest(`${result.attempt} ${id}`) : []
     if (retryIn === null || result.status === 'passed' || this.context.verbosity === 'quiet') return lines
     const when = retryIn > 0 ? `again in ${span(retryIn)}` : 'again'
-    const log = result.log === '' ? '' : `; ${shown(result.log, this.context.cwd)}`
+    const log = result.log === null ? '' : `; ${shown(result.log, this.context.cwd)}`
     const text = `${harmless(id)} (attempt ${result.attempt}: ${harmless(result.reason ?? result.status)}, ${when}${log})`
     lines.push(line('RETRY', 'yellow', result.duration, text, this.paint))
     if (this.context.verbosity === 'verbose') lines.push(...details(result, this.words))

@@ -133,7 +133,7 @@ function totals({ counts, duration, workers, shard, ok }, paint) {
  */
 function next({ counts, exitCode, ok }, dirs) {
   if (exitCode === Exit.NO_TESTS)
-    return 'ephemeral-broker list shows which tests there are; --pass-with-no-tests lets a run without any pass'
+    return 'ephemeral-broker run --list shows which tests there are; --pass-with-no-tests lets a run without any pass'
   if (wrong(counts) > 0) {
     return `ephemeral-broker run --last-failed runs only these again${dirs ? '; with --keep-dirs failure their directories are kept' : ''}`
   }
@@ -168,6 +168,7 @@ function summary(result, context, { logs, dirs, stopping }) {
     totals(result, paint)
   ]
   if (stopping !== null) lines.push(paint('yellow', `  stopped: ${harmless(stopping)}`))
+  lines.push(...result.notes.map(note => paint('dim', `  ${harmless(note)}`)))
   if (logs !== '' && !(quiet && result.ok)) lines.push(paint('dim', `  logs: ${shown(logs, context.cwd)}`))
   for (const { name, output } of context.reports ?? []) lines.push(paint('dim', `  ${name}: ${shown(output, context.cwd)}`))
   const advice = next(result, dirs)

@@ -54,7 +54,7 @@ pub(super) async fn run(context: &Rc<Context>, place: &Place, task: &Task<'_>, v
         slow: false,
         output: None,
         output_size: 0,
-        log: log.to_string_lossy().into_owned(),
+        log: None,
         server_logs: Vec::new(),
     };
     let on_line = context.plan.stream.then(|| stream(context.clone(), task, place.worker));
@@ -74,6 +74,7 @@ pub(super) async fn run(context: &Rc<Context>, place: &Place, task: &Task<'_>, v
     result.duration = began.elapsed().as_secs_f64() * 1000.0;
     conclude(task, cause, &running, exit, &left, &mut result);
     result.output_size = running.output().size();
+    result.log = running.output().log().map(|log| log.to_string_lossy().into_owned());
     if result.status != Outcome::Passed {
         result.output = Some(running.output().text());
         result.server_logs = servers.iter().zip(marks).map(|(server, mark)| slice(server, mark)).collect();

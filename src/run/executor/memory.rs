@@ -122,8 +122,13 @@ impl Memory {
         async move {
             let cache = cache?;
             // It reads the folders of all inputs: others have things to do meanwhile.
-            let checked =
-                tokio::task::spawn_blocking(move || cache.lock().unwrap_or_else(PoisonError::into_inner).check());
+            let checked = tokio::task::spawn_blocking(move || {
+                let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+                let note = cache.check();
+                // Whoever kills the run loses little. That it fails is told of at the end.
+                let _ = cache.save();
+                note
+            });
             checked.await.ok().flatten()
         }
     }

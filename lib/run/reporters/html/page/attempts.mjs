@@ -43,7 +43,7 @@ function attemptSection(attempt, total) {
     attempt.output !== null && attempt.output !== '' && outputBlock(`Output of attempt ${attempt.attempt}`, attempt.output),
     attempt.outputSize === 0 && attempt.status !== 'passed' && el('p', { class: 'dim' }, 'It wrote nothing.'),
     ...attempt.serverLogs.map(serverLog),
-    attempt.log !== '' && logLine(attempt.log)
+    attempt.log && logLine(attempt.log)
   )
 }
 
