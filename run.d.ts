@@ -189,7 +189,8 @@ export interface RunSettings extends Omit<TestSettings, 'cache'> {
   /** Where reports, logs, durations and the cache are kept, from the root. @default '.ephemeral-broker' */
   output?: string
   dir?: DirConfig
-  /** The server that each worker has; `services` are further ones. */
+  /** The server that each worker has; `services` are further ones. They are started in their order, `server` last, and each finds those before it in
+   * `EPHEMERAL_<NAME>_URL` and `_PORT`. */
   server?: Partial<ServerConfig> | string
   services?: readonly ServerConfig[]
   /** Tests are run against this server, and none is started. */
@@ -337,11 +338,22 @@ export interface RunResult {
   groups: Record<string, { passed: number; total: number; counts: Counts }>
   /** What went wrong beside the tests. */
   errors: RunError[]
-  shard: { index: number; count: number } | null
+  shard: ShardOf | null
   /** What is worth knowing beside: directories that were kept, passes that the cache did not record, … */
   notes: string[]
   /** What the run's broker saw. */
   broker: BrokerReport | null
+}
+
+/** Which shard a run was. Runs of other machines are shards of the same whole when `total` and `digest` agree. */
+export interface ShardOf {
+  /** From 1 on. */
+  index: number
+  count: number
+  /** How many tests all shards have together. */
+  total: number
+  /** Of their ids. */
+  digest: string
 }
 
 export interface RunError {

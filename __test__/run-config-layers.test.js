@@ -209,8 +209,11 @@ describe('what is resolved', () => {
       { cli: { readyTimeout: 7 } }
     )
     assert.deepEqual(
-      waited.servers.map(({ ready }) => ready?.timeout),
-      [7, undefined]
+      waited.servers.map(({ name, ready }) => [name, ready?.timeout]),
+      [
+        ['server-2', undefined],
+        ['server', 7]
+      ]
     )
   })
 
@@ -241,7 +244,7 @@ describe('what is resolved', () => {
       [config.workers, config.isolation, config.globalTimeout, config.minFreeMemory],
       [4, 'worker', 5_400_000, 1_610_612_736]
     )
-    assert.equal(config.servers[0].scope, 'group')
+    assert.equal(config.servers.at(-1)?.scope, 'group')
     assert.deepEqual(config.projects[0].tests?.[1].tags, ['slow'])
     assert.deepEqual(config.values, maximal.values)
   })

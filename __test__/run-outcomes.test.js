@@ -78,18 +78,23 @@ describe('a test ends as', { concurrency: 4 }, () => {
       t,
       {},
       {
-        output: { skipped: '^--- SKIP', passed: '^--- PASS', none: '\\[no tests to run\\]$' },
-        tests: shellTests({
-          skipped: 'echo "--- SKIP: a"',
-          'both pass and skip': 'echo "--- PASS: a"; echo "--- SKIP: b"',
-          none: 'echo "ok x 0.1s [no tests to run]"',
-          'says nothing': 'echo ok',
-          failed: 'echo "--- PASS: a"; exit 1',
-          // What is kept of a long output in memory is its beginning and its end.
-          'skipped amid noise': `${noise}; echo "--- SKIP: a"; ${noise}`,
-          'none amid noise': `${noise}; echo "ok x 0.1s [no tests to run]"; ${noise}`,
-          'passed amid noise': `${noise}; echo "--- PASS: a"; ${noise}; echo "--- SKIP: b"`
-        })
+        projects: [
+          {
+            name: 'tests',
+            output: { skipped: '^--- SKIP', passed: '^--- PASS', none: '\\[no tests to run\\]$' },
+            tests: shellTests({
+              skipped: 'echo "--- SKIP: a"',
+              'both pass and skip': 'echo "--- PASS: a"; echo "--- SKIP: b"',
+              none: 'echo "ok x 0.1s [no tests to run]"',
+              'says nothing': 'echo ok',
+              failed: 'echo "--- PASS: a"; exit 1',
+              // What is kept of a long output in memory is its beginning and its end.
+              'skipped amid noise': `${noise}; echo "--- SKIP: a"; ${noise}`,
+              'none amid noise': `${noise}; echo "ok x 0.1s [no tests to run]"; ${noise}`,
+              'passed amid noise': `${noise}; echo "--- PASS: a"; ${noise}; echo "--- SKIP: b"`
+            })
+          }
+        ]
       }
     )
     const run = await runCli(made, ['-w', '2'])
@@ -124,14 +129,14 @@ describe('a test ends as', { concurrency: 4 }, () => {
   })
 
   test('a skip is no pass for those that depend on it, and never cached', async t => {
-    /** @type {RunConfig} */
-    const config = {
-      cache: { enabled: true },
-      tests: shellTests({ pass: 'echo pass >> ran', skip: 'echo skip >> ran; exit 77' }),
-      overrides: [{ where: { test: 'pass' }, cache: true }]
-    }
-    config.cache = { enabled: true, inputs: ['ephemeral-broker.json'] }
-    const made = project(t, {}, config)
+    const made = project(
+      t,
+      {},
+      {
+        cache: { inputs: ['ephemeral-broker.json'] },
+        tests: shellTests({ pass: 'echo pass >> ran', skip: 'echo skip >> ran; exit 77' })
+      }
+    )
     assert.deepEqual((await runCli(made)).statuses, { pass: 'passed', skip: 'skipped' })
     const second = await runCli(made)
     assert.deepEqual(second.statuses, { pass: 'cached', skip: 'skipped' })
@@ -312,7 +317,6 @@ describe('a run ends with', { concurrency: 4 }, () => {
         tests: shellTests({ quick: 'exit 0', stuck: "trap '' TERM; sleep 60 & wait; wait", never: 'exit 0' })
       }
     )
-    made.write('order', '')
     const run = await runCli(made, [], { reporters: ['list', `junit=${made.path('j.xml')}`, `html=${made.path('r.html')}`] })
     assert.equal(run.code, 124)
     assertAccounted(run, 3)
@@ -359,9 +363,6 @@ describe('a run ends with', { concurrency: 4 }, () => {
       assert.deepEqual(run.statuses, { done: 'passed', long: 'not_run', later: 'not_run' })
       assertAccounted(run, 3)
       assert.deepEqual(made.lines('ran'), ['long', 'down'])
-      const next = await runCli(made, ['--list', '--json'])
-      assert.equal(next.code, 0)
-      made.write('ephemeral-broker.json', made.read('ephemeral-broker.json'))
       const again = await runCli(made, ['-t', ':(done|later)$'])
       assert.deepEqual(again.statuses, { done: 'cached', later: 'passed' })
       const interrupted = await runCli(made, ['-t', ':long$'], {
@@ -376,7 +377,7 @@ describe('a run ends with', { concurrency: 4 }, () => {
 describe('accounting', { concurrency: 4 }, () => {
   test('names that are the same do not hide each other', async t => {
     const made = project(t, {}, { list: "printf 'a\\nb\\na\\n'", run: ['sh', '-c', 'echo {test} >> ran; exit 0'] })
-    const run = await runCli(made, ['--reporter', 'list'])
+    const run = await runCli(made)
     const { code } = run
     // Refused, or each run and told of: but never one for two.
     if (code === 2) return assert.match(run.stderr, /"?a"?/)
@@ -412,7 +413,7 @@ describe('accounting', { concurrency: 4 }, () => {
     ]
     const made = project(t, {}, { list: 'cat names.json', run: 'node show.js {test} "{test}" \'{test}\' x{test}' })
     made.write('names.json', JSON.stringify(names))
-    made.write('show.js', "require('node:fs').appendFileSync('ran', `${JSON.stringify(process.argv.slice(2))}\\n`)")
+    made.write('show.js', "require('node:fs').appendFileSync('ran', JSON.stringify(process.argv.slice(2)) + '\\n')")
     const run = await runCli(made, ['-w', '2'])
     assert.equal(run.code, 0, run.stdout)
     assertAccounted(run, names.length)

@@ -230,7 +230,9 @@ describe('list, in a pipe', () => {
   })
 
   test('errors beside the tests have their output', async () => {
-    const errors = [{ code: 'server_failed', message: 'server: exit code 1', output: 'EADDRINUSE\n', log: '/project/server.log' }]
+    const errors = [
+      { code: 'server_failed', message: 'server_failed: server: exit code 1', output: 'EADDRINUSE\n', log: '/project/server.log' }
+    ]
     const text = await reported([['list', {}]], runOf([makeTest({ id: 'a', status: 'not_run', reason: 'no worker is left' })], { errors }))
     assert.match(text, /✗ server_failed: server: exit code 1\n {2}output\n {2}│ EADDRINUSE\n/)
     assert.match(text, /Not run\n {2}1 test: no worker is left\n/)
@@ -611,8 +613,9 @@ describe('merge-reports', () => {
     return file
   }
 
-  /** @param {number} index @param {TestResult[]} tests @param {Parameters<typeof makeResult>[1]} [rest] */
-  const shard = (index, tests, rest) => makeResult(tests, { shard: { index, count: 2 }, flags: { empty: 'shard' }, ...rest })
+  /** @param {number} index @param {TestResult[]} tests @param {Parameters<typeof makeResult>[1]} [rest] @param {number} [total] */
+  const shard = (index, tests, rest, total = 1) =>
+    makeResult(tests, { shard: { index, count: 2, total, digest: 'd' }, flags: { empty: 'shard' }, ...rest })
   const passed = (/** @type {string} */ id) => makeTest({ id, attempts: [makeAttempt(10, 1, 1, 'passed', 5)] })
 
   test('shards as one run, which every reporter can show', async t => {
@@ -635,6 +638,14 @@ describe('merge-reports', () => {
     const merged = mergeReports([write(dir, 'one.json', shard(1, [passed('a')]))])
     assert.equal(merged.exitCode, 3)
     assert.match(merged.errors[0].message, /of 2 shards there is no report of 2/)
+  })
+
+  test('a test that is in no shard is never green', t => {
+    const dir = folder(t)
+    const files = [write(dir, '1.json', shard(1, [passed('a')], {}, 3)), write(dir, '2.json', shard(2, [passed('b')], {}, 3))]
+    const merged = mergeReports(files)
+    assert.deepEqual([merged.exitCode, merged.errors[0].code], [3, 'shard_missing'])
+    assert.match(merged.errors[0].message, /1 of 3 tests are in no shard/)
   })
 
   test('the gravest exit code stays', t => {

@@ -20,9 +20,19 @@ that does nothing else; --quick takes one, and its figures say little.
   --peers   the columns whose name matches`
 
 /** @type {import('./rows').Scale} */
-const FULL = { rounds: 5, requests: 5000, window: 1000, openLoop: 1000, items: 1_000_000, waiters: 100_000, kills: 5, processes: 11 }
+const FULL = {
+  rounds: 5,
+  requests: 5000,
+  window: 1000,
+  openLoop: 1000,
+  items: 1_000_000,
+  waiters: 100_000,
+  kills: 5,
+  processes: 11,
+  tests: 10_000
+}
 /** @type {import('./rows').Scale} */
-const QUICK = { rounds: 1, requests: 500, window: 200, openLoop: 200, items: 50_000, waiters: 10_000, kills: 2, processes: 2 }
+const QUICK = { rounds: 1, requests: 500, window: 200, openLoop: 200, items: 50_000, waiters: 10_000, kills: 2, processes: 2, tests: 1000 }
 
 /**
  * @param {import('./rows').Row} row

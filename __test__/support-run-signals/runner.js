@@ -47,7 +47,13 @@ function start(project, { args = [], env = {}, command = [process.execPath, BIN,
     /** Until a script says that it was reached. @param {string | RegExp} phase */
     reached: phase => until(() => project.phases().some(each => each.match(phase)), `${phase} was not reached:\n${output}`, exit),
     /** Until it has written such a text. @param {RegExp} text */
-    said: text => until(() => text.test(output), `${text} was not said`, exit, () => output),
+    said: text =>
+      until(
+        () => text.test(output),
+        `${text} was not said`,
+        exit,
+        () => output
+      ),
     /** Nothing is left of it; the time that took. */
     async gone() {
       const took = await gone({ mark, tmp, ports: project.ports })

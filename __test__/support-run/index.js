@@ -14,16 +14,18 @@ const fs = require('node:fs')
 const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
-const { processesWith } = require('./processes.js')
+const { isAlive, processesWith } = require('./processes.js')
 const { until } = require('./until.js')
 
 const CLI = path.join(__dirname, '..', '..', 'bin', 'ephemeral-broker.js')
 const API = path.join(__dirname, 'api.js')
+/** Programs that projects run; see there. */
+const [SERVER, ASK] = ['server.js', 'ask.js'].map(name => path.join(__dirname, name))
 /** Variables of an outer run, of a terminal or of CI, which must not reach the inner one. */
 const FOREIGN =
   /^(EPHEMERAL_|BROKER_|CLIENT_|GITHUB_|NODE_TEST_CONTEXT$|CI$|FORCE_COLOR$|NO_COLOR$|PORT$|DATA_DIR$|TEST_BASE_URL$|API_TOKEN$)/
 /** How long (ms) a run may take: one that hangs is told apart from one on a slow machine. */
-const PATIENCE = 60_000
+const PATIENCE = 40_000
 
 /**
  * @typedef {{ after: (end: () => unknown) => void }} Scope a test, which ends
@@ -155,7 +157,7 @@ async function runApi(made, config, { options = {}, abortOn, ...more } = {}) {
   const ended = await runNode(made, [API, request], more)
   assert.ok(fs.existsSync(out), `run() never settled; ${ended.code ?? ended.signal}: ${ended.stderr}`)
   const { result, error, events } = JSON.parse(fs.readFileSync(out, 'utf8'))
-  return { ...look({ ...ended, events }, () => result), error }
+  return look({ ...ended, events, error }, () => result)
 }
 
 /**
@@ -174,7 +176,7 @@ async function runNode(made, words, { env = {}, signal, when, meanwhile, leftove
   const late = setTimeout(() => child.kill('SIGABRT'), PATIENCE)
   try {
     if (signal) {
-      await until(() => child.exitCode !== null || when?.(), 'what the signal waits for')
+      await until(() => child.exitCode !== null || (when?.() ?? true), 'what the signal waits for')
       child.kill(signal)
     }
     await meanwhile?.(child)
@@ -270,4 +272,19 @@ async function isFree(port) {
   }
 }
 
-module.exports = { CLI, assertNothingLeft, freePorts, parseLines, processesWith, project, runApi, runCli, shellTests, until }
+module.exports = {
+  ASK,
+  CLI,
+  SERVER,
+  assertNothingLeft,
+  environment,
+  freePorts,
+  isAlive,
+  parseLines,
+  processesWith,
+  project,
+  runApi,
+  runCli,
+  shellTests,
+  until
+}

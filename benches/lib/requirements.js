@@ -100,7 +100,33 @@ const requirements = [
   },
   { name: 'require', measured: own('startup, `require`', each => each.elapsed), unit: ' ms', most: 10 },
   { name: 'start()', measured: own('startup, `start()`', each => each.elapsed), unit: ' ms', most: 5 },
-  { name: 'connect + first get', measured: own('startup, connect + first `get`', each => each.elapsed), unit: ' ms', most: 3 }
+  { name: 'connect + first get', measured: own('startup, connect + first `get`', each => each.elapsed), unit: ' ms', most: 3 },
+  {
+    name: 'run, tests that do nothing, whole process, against xargs -P2',
+    measured: own('run, tests that do nothing', each => each.whole / each.xargs),
+    unit: '×',
+    most: 1.5
+  },
+  {
+    name: 'run, skewed tests, makespan, against the least possible',
+    measured: own('run, skewed durations', each => each.known / each.bound),
+    unit: '×',
+    most: 1.05
+  },
+  { name: 'run, all cached, whole process', measured: own('run, all cached', each => each.whole / 1000), unit: ' s', most: 0.5 },
+  {
+    name: 'run, server that exits at once, whole process',
+    measured: own('run, server that exits', each => each.whole / 1000),
+    unit: ' s',
+    most: 0.5
+  },
+  {
+    name: 'run, readiness after listening, longest of five',
+    measured: own('run, readiness', each => Math.max(...each.delays)),
+    unit: ' ms',
+    most: 100
+  },
+  { name: 'run, memory', measured: own('run, memory', each => each.peak / 1e6), unit: ' MB', most: 100 }
 ]
 
 /**

@@ -31,6 +31,7 @@
  * @property {number} waiters what stands for 100,000
  * @property {number} kills in a round
  * @property {number} processes fresh ones, for each figure of starting up
+ * @property {number} tests of the largest run
  */
 
 /** @type {Row[]} */
@@ -42,7 +43,8 @@ const rows = [
   ...require('./million'),
   ...require('./locks'),
   ...require('./startup'),
-  ...require('./blocking')
+  ...require('./blocking'),
+  ...require('./run')
 ]
 
 module.exports = { rows }

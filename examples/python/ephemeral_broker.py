@@ -86,6 +86,8 @@ class Client:
             raise BrokerError("broker_unreachable", f"broker_unreachable: {pipe}: {error}") from error
         try:
             self._max_value_size = self._hello(secret or os.environ.get("EPHEMERAL_SECRET"), name)
+            if os.environ.get("EPHEMERAL_TEST"):
+                self.describe(os.environ["EPHEMERAL_TEST"])
         except BaseException:
             self._hang_up()
             raise

@@ -21,6 +21,8 @@ const SETUP = 2
  * @typedef {import('../cli/run-options.js').RunRequest} RunRequest
  * @typedef {import('../cli/output.js').Context} Context
  * @typedef {import('./config/index.js').ResolvedConfig} Config
+ * @typedef {import('../../run.js').RunResult} RunResult
+ * @typedef {InstanceType<typeof import('./session.js').Session>} Session
  */
 
 /**
@@ -52,33 +54,68 @@ async function loadToRun(request) {
   return config
 }
 
-/** @param {RunRequest} request */
-async function runTests(request) {
+/**
+ * @param {RunRequest} request
+ * @param {Context} context
+ */
+async function runTests(request, context) {
   const config = await loadToRun(request)
   const { Session } = require('./session.js')
   const { options, display } = request
-  // With --watch there are new ones each time.
-  let reporters = makeReporters(config, request)
-  const onEvent = (/** @type {import('../../run.js').RunEvent} */ event) => reporters.onEvent(event)
+  /** Of this cycle; with --watch there are new ones for the next. @type {ReturnType<typeof makeReporters> | null} */
+  let reporters = null
+  const onEvent = (/** @type {import('../../run.js').RunEvent} */ event) => {
+    if (event.type === 'runStarted') reporters = makeReporters(config, request)
+    reporters?.onEvent(event)
+  }
+  const ended = async (/** @type {RunResult} */ result) => {
+    const finished = reporters
+    reporters = null
+    await finished?.finish(result)
+  }
   const session = new Session(config, { ...options, stream: display.stream, onEvent })
+  return untilSignals(session, context, async endedBy => {
+    if (options.watch) {
+      await watchTests(session, ended, context)
+      // How else it ends, is thrown.
+      return require('./reporters/counts.js').signalExit(endedBy() ?? 'SIGINT')
+    }
+    const result = await require('./index.js').runSession(session)
+    await ended(result)
+    return result.exitCode
+  })
+}
+
+/**
+ * @param {Session} session
+ * @param {(result: RunResult) => Promise<void>} ended
+ * @param {Context} context
+ */
+function watchTests(session, ended, context) {
+  const waits = (/** @type {string[]} */ rewritten) => {
+    for (const file of rewritten) console.log(`${file} changes each time that tests run: not run again for that.`)
+    console.log('Waiting for changes. Ctrl-C ends.')
+  }
+  const failed = (/** @type {import('../../run.js').RunError} */ { code, message }) => printError(code, message, context)
+  return require('./watch.js').watch(session, { ended, waits, failed })
+}
+
+/**
+ * What fails when it was asked to stop by a signal ends with that signal's exit code.
+ * @param {Session} session
+ * @param {Context} context
+ * @param {(endedBy: () => NodeJS.Signals | undefined) => Promise<number>} work
+ */
+async function untilSignals(session, context, work) {
   const signals = catchSignals(session)
   try {
-    if (!options.watch) {
-      const result = await require('./index.js').runSession(session)
-      await reporters.finish(result)
-      return result.exitCode
-    }
-    const ended = async (/** @type {import('../../run.js').RunResult} */ result) => {
-      await reporters.finish(result)
-      reporters = makeReporters(config, request)
-      console.log('Waiting for changes. Ctrl-C ends.')
-    }
-    await require('./watch.js').watch(session, { ended })
-    return 0
+    return await work(signals.first)
   } catch (error) {
     const signal = signals.first()
-    if (signal) return require('./reporters/counts.js').signalExit(signal)
-    throw error
+    if (!signal) throw error
+    const { code, message } = /** @type {any} */ (error)
+    if (code !== 'aborted') printError(code ?? 'run_failed', message, context)
+    return require('./reporters/counts.js').signalExit(signal)
   } finally {
     signals.off()
   }
@@ -86,7 +123,7 @@ async function runTests(request) {
 
 /**
  * The first asks what runs to end; who asks again does not want to wait.
- * @param {InstanceType<typeof import('./session.js').Session>} session
+ * @param {Session} session
  */
 function catchSignals(session) {
   /** @type {NodeJS.Signals[]} */
@@ -118,6 +155,7 @@ function catchSignals(session) {
  */
 function makeReporters(config, { display }) {
   const { stdout } = process
+  const { TO_STDOUT } = require('./config/reporters.js')
   const terminal = terminalOf(stdout, display.color ? process.env : { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined })
   const listed = config.reporters.map(([name, { output }]) => {
     const usual = EXTENSIONS[/** @type {keyof typeof EXTENSIONS} */ (name)]
@@ -126,6 +164,8 @@ function makeReporters(config, { display }) {
       usual === undefined ? {} : { output: output ?? path.join(config.output, usual) }
     ])
   })
+  // Who asks for files only still wants to see what fails.
+  if (!listed.some(([name]) => TO_STDOUT.has(name))) listed.push(['list', {}])
   return createReporters(listed, {
     stream: stdout,
     terminal,
@@ -144,16 +184,26 @@ async function printTests(request, context) {
   const { Session } = require('./session.js')
   const config = await loadToRun(request)
   const session = new Session(config, request.options)
+  return untilSignals(session, context, () => printChosen(session, request, context))
+}
+
+/**
+ * @param {Session} session
+ * @param {RunRequest} request
+ * @param {Context} context
+ */
+async function printChosen(session, request, context) {
   await session.open()
   try {
-    const { chosen } = await session.choose()
+    const { chosen, empty } = await session.choose()
     if (request.display.json)
       printResult(
         chosen.map(({ id, project, group, file, name, tags }) => ({ id, project, group, file, name, tags })),
         context
       )
     else for (const { id } of chosen) console.log(id)
-    return chosen.length === 0 && !config.passWithNoTests ? require('./reporters/counts.js').Exit.NO_TESTS : 0
+    const { Exit } = require('./reporters/counts.js')
+    return empty === 'none' && !session.config.passWithNoTests ? Exit.NO_TESTS : Exit.OK
   } finally {
     await session.close()
   }

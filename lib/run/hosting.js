@@ -3,6 +3,7 @@
 
 /** The broker of a run: what tests, servers and the run itself share. */
 
+const { randomBytes } = require('node:crypto')
 const { Broker } = require('../broker.js')
 const { Client } = require('../client.js')
 
@@ -15,6 +16,8 @@ const FOR_THE_RUN = 365 * 24 * 60 * 60 * 1000
 
 class Hosting {
   #broker
+  /** Random: nobody else on the machine has a say in the run. */
+  #secret = randomBytes(32).toString('hex')
   /** @type {InstanceType<typeof Client> | null} */
   #client = null
   /** @type {Map<string, string[]>} the limits of the broker that make up a rate */
@@ -26,18 +29,17 @@ class Hosting {
    */
   constructor(config, onWait) {
     this.config = config
-    // Random: nobody else on the machine has a say in the run.
-    this.#broker = new Broker({ secret: true, requireTTL: false, pools: config.pools, longWait: LONG_WAIT, slowWait: 0, logLevel: 'error' })
+    const { pools } = config
+    this.#broker = new Broker({ secret: this.#secret, requireTTL: false, pools, longWait: LONG_WAIT, slowWait: 0, logLevel: 'error' })
     this.#broker.on('waited', ({ kind, name, test, waited }) => onWait({ test, resource: `${kind} ${name}`, duration: waited }))
   }
 
   /** @returns {Promise<Record<string, string>>} how tests and servers find it */
   async start() {
-    const pipe = await this.#broker.start()
-    const secret = /** @type {string} */ (process.env.EPHEMERAL_SECRET)
-    this.#client = new Client(pipe, { secret, name: 'run' })
+    const pipe = await inOwnEnvironment(() => this.#broker.start())
+    this.#client = new Client(pipe, { secret: this.#secret, name: 'run' })
     await this.#declare(this.#client)
-    return { EPHEMERAL_PIPE: pipe, EPHEMERAL_SECRET: secret }
+    return { EPHEMERAL_PIPE: pipe, EPHEMERAL_SECRET: this.#secret }
   }
 
   get pipe() {
@@ -72,6 +74,23 @@ class Hosting {
       )
     }
     for (const [name, value] of Object.entries(values)) await client.set(name, value, FOR_THE_RUN)
+  }
+}
+
+/**
+ * A broker tells its process where it is, for the workers of that process. A run tells its tests alone: whoever calls `run()` may have a broker of
+ * his own, or a second run.
+ * @template T
+ * @param {() => T} start
+ * @returns {T}
+ */
+function inOwnEnvironment(start) {
+  const { EPHEMERAL_PIPE: before } = process.env
+  try {
+    return start()
+  } finally {
+    if (before === undefined) delete process.env.EPHEMERAL_PIPE
+    else process.env.EPHEMERAL_PIPE = before
   }
 }
 

@@ -25,7 +25,7 @@ async function runSession(session) {
   await session.open()
   let result
   try {
-    result = await session.execute(await session.choose())
+    result = await session.cycle()
   } finally {
     const report = await session.close()
     if (result) result.broker = report

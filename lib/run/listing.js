@@ -5,6 +5,7 @@
 
 const { BrokerError, fromNative } = require('../errors.js')
 const native = require('../native.js')
+const { globsOfFolder, lockfilesOf } = require('./depends.js')
 const { discover } = require('./discover.js')
 
 /**
@@ -77,51 +78,100 @@ function written(command) {
 /** @param {ListedTest[]} tests */
 function resolveDependencies(tests) {
   if (tests.every(test => test.settings.dependsOn.length === 0)) return
-  const query = { tests: tests.map(test => ({ ...described(test), dependsOn: test.settings.dependsOn })) }
+  const query = { tests: tests.map(test => ({ ...describe(test), dependsOn: test.settings.dependsOn })) }
   /** @type {number[][]} */
   const dependencies = JSON.parse(called(() => native.resolveDependencies(JSON.stringify(query))))
   for (const [index, others] of dependencies.entries()) tests[index].dependsOn = others.map(other => tests[other])
 }
 
 /**
+ * What a run takes, in the order of the list.
+ * @typedef {object} Selected
+ * @property {ListedTest[]} chosen with what they depend on
+ * @property {boolean} settled none were chosen, but some would be if it were not for `lastFailed` and `changed`
+ * @property {{ total: number, digest: string } | null} whole what all shards take together; null: there are no shards
+ */
+
+/**
  * @param {Config} config
  * @param {Listing} listing
  * @param {Options} options
  * @param {{ changed: string[] | null }} facts paths from the root
- * @returns {ListedTest[]} in the order of the list, with what they depend on
+ * @returns {Selected}
  * @throws {BrokerError} `invalid_config`: there is no such project
  */
 function selectTests(config, listing, options, { changed }) {
-  const { filters = [], grep, files = [], projects = [], tags = [], excludeTags = [], lastFailed = false, shard } = options
-  const query = {
-    tests: listing.tests.map(test => ({ ...described(test), dependsOn: test.dependsOn.map(({ id }) => id) })),
-    grouped: config.mode === 'service',
-    selection: {
-      filters,
-      grep: grep instanceof RegExp ? (grep.flags.includes('i') ? `(?i)${grep.source}` : grep.source) : (grep ?? null),
-      files,
-      projects,
-      tags,
-      excludeTags,
-      lastFailed,
-      changed: changed === null ? null : { files: changed, inputs: inputsByProject(config) },
-      shard: shard ?? null,
-      shardBy: config.shardBy
-    }
-  }
-  /** @type {{ selected: number[] }} */
-  const { selected } = JSON.parse(called(() => native.selectTests(JSON.stringify(query), config.output)))
-  return selected.map(index => listing.tests[index])
+  const { lastFailed = false } = options
+  const selection = { ...selectionOf(config, options), lastFailed, changed: changed && { files: changed, inputs: inputsByProject(config) } }
+  const { chosen, whole } = select(config, listing, options, selection)
+  if (chosen.length > 0 || !(lastFailed || changed !== null)) return { chosen, settled: false, whole }
+  const all = select(config, listing, options, { ...selection, lastFailed: false, changed: null, shard: null })
+  return { chosen, settled: all.chosen.length > 0, whole }
 }
 
-/** Which files concern which projects; those without an entry, all. @param {Config} config */
-function inputsByProject({ cache, projects }) {
-  const { inputs } = cache
-  return inputs === null ? {} : Object.fromEntries(projects.map(({ name }) => [name, inputs]))
+/**
+ * @param {Config} config
+ * @param {Options} options
+ */
+function selectionOf({ shardBy }, { filters = [], files = [], projects = [], tags = [], excludeTags = [], shard }) {
+  return { filters, files, projects, tags, excludeTags: [...excludeTags, OTHER], shard: shard ?? null, shardBy }
+}
+
+/** The tag of tests that `grep` does not match: the core's regular expressions have no look-around, those of JavaScript do. */
+const OTHER = '\0other'
+
+/**
+ * @param {Config} config
+ * @param {Listing} listing
+ * @param {Options} options
+ * @param {object} selection
+ */
+function select({ mode, output }, { tests }, { grep }, selection) {
+  const matches = matcherOf(grep)
+  const described = tests.map(test => {
+    const { id, tags, dependsOn } = test
+    return { ...describe(test), tags: matches(id) ? tags : [...tags, OTHER], dependsOn: dependsOn.map(other => other.id) }
+  })
+  const query = JSON.stringify({ tests: described, grouped: mode === 'service', selection })
+  /** @type {{ selected: number[], whole?: Selected['whole'] }} */
+  const { selected, whole = null } = JSON.parse(called(() => native.selectTests(query, output)))
+  return { chosen: selected.map(index => tests[index]), whole }
+}
+
+/**
+ * @param {string | RegExp | undefined} grep
+ * @returns {(id: string) => boolean}
+ */
+function matcherOf(grep) {
+  if (grep === undefined) return () => true
+  try {
+    const { source, flags } = new RegExp(grep)
+    // With "g" or "y" it would go on where the last match ended.
+    const pattern = new RegExp(source, flags.replace(/[gy]/g, ''))
+    return id => pattern.test(id)
+  } catch (error) {
+    throw new BrokerError('invalid_config', `grep: ${/** @type {Error} */ (error).message}`)
+  }
+}
+
+/**
+ * Which files concern which projects.
+ * @param {Config} config
+ */
+function inputsByProject({ root, cache, dir, projects }) {
+  const inputs = cache.inputs ?? ['**', '!../**']
+  const globs = [...inputs, ...lockfilesOf(cache), ...globsOfFolder(root, dir.template)].flatMap(withContent)
+  return Object.fromEntries(projects.map(({ name }) => [name, globs]))
+}
+
+/** What names a folder means all that is in it. @param {string} glob */
+function withContent(glob) {
+  const path = glob.replace(/\/+$/, '')
+  return path.endsWith('**') ? [glob] : [path, `${path}/**`]
 }
 
 /** @param {ListedTest} test */
-function described({ id, project, group, file, name, tags }) {
+function describe({ id, project, group, file, name, tags }) {
   return { id, project, group, file, name, tags }
 }
 
@@ -138,23 +188,4 @@ function called(call) {
   }
 }
 
-/**
- * What differs from a commit, committed or not.
- * @param {string | true} reference `true`: the last commit
- * @param {string} root
- * @param {import('./adapters/listing.js').Capture} capture
- * @returns {Promise<string[]>} paths from the root
- * @throws {BrokerError} `invalid_config`: git does not know the commit, or the root
- */
-async function changedFiles(reference, root, capture) {
-  const since = reference === true ? 'HEAD' : reference
-  const git = async (/** @type {string[]} */ ...args) => {
-    const { exitCode, stdout, stderr } = await capture({ command: ['git', ...args], cwd: root })
-    if (exitCode === 0) return stdout.split('\0').filter(Boolean)
-    throw new BrokerError('invalid_config', `--changed=${since}: git says: ${stderr.trim() || `exit code ${exitCode}`}`)
-  }
-  const changed = await git('diff', '--name-only', '--relative', '-z', since, '--')
-  return [...changed, ...(await git('ls-files', '--others', '--exclude-standard', '-z'))]
-}
-
-module.exports = { changedFiles, listTests, selectTests }
+module.exports = { listTests, selectTests }

@@ -126,9 +126,28 @@ function missingShards(parts) {
     throw invalid(other.file, `is a shard of ${other.count}, ${shards[0].file} one of ${count}: merge the shards of one run`)
   const present = new Set(shards.map(({ index }) => index))
   const missing = Array.from({ length: count }, (_, at) => at + 1).filter(index => !present.has(index))
-  if (missing.length === 0) return []
-  const message = `of ${count} shards there is no report of ${missing.join(', ')}`
-  return [{ code: 'shard_missing', message, output: null, log: null }]
+  if (missing.length > 0) return [shardMissing(`of ${count} shards there is no report of ${missing.join(', ')}`)]
+  return incomplete(shards, parts)
+}
+
+/**
+ * Each machine cuts by what it knows of durations: cut differently, a test may be in no shard.
+ * @param {Array<import('../../run.js').ShardOf & { file: string }>} shards
+ * @param {readonly Part[]} parts
+ */
+function incomplete(shards, parts) {
+  const [{ total, digest }] = shards
+  const other = shards.find(shard => shard.digest !== digest)
+  if (other !== undefined) throw invalid(other.file, `is a shard of other tests than ${shards[0].file}: merge the shards of one run`)
+  const ran = new Set(parts.flatMap(({ result }) => result.tests.map(test => test.id))).size
+  if (ran >= total) return []
+  const why = 'the machines cut them by different durations; use --shard-by hash, or give all the same history'
+  return [shardMissing(`${total - ran} of ${total} tests are in no shard: ${why}`)]
+}
+
+/** @param {string} message */
+function shardMissing(message) {
+  return { code: 'shard_missing', message: `shard_missing: ${message}`, output: null, log: null }
 }
 
 /**

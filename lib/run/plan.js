@@ -4,9 +4,8 @@
 /** What the core is told to do: the config, and the tests that were found and chosen. src/run/plan.rs says what each member is. */
 
 const { createHash } = require('node:crypto')
-const fs = require('node:fs')
-const path = require('node:path')
 const { resolveCommand } = require('./config/command.js')
+const { digestOfFolder, globsOfFolder, lockfilesOf } = require('./depends.js')
 
 /**
  * @typedef {import('./config/index.js').ResolvedConfig} Config
@@ -19,9 +18,12 @@ const { resolveCommand } = require('./config/command.js')
  * @param {Config} config
  * @param {Listing} listing
  * @param {ListedTest[]} chosen
- * @param {{ env: Record<string, string | null>, secrets: Record<string, string>, toolchain: Record<string, string>, stream: boolean, full: boolean }} more
+ * @param {{
+ *   env: Record<string, string | null>, secrets: Record<string, string>, toolchain: Record<string, string>, stream: boolean, full: boolean,
+ *   warm: boolean
+ * }} more `warm`: servers, directories and what the setup left may be from before
  */
-function makePlan(config, listing, chosen, { env, secrets, toolchain, stream, full }) {
+function makePlan(config, listing, chosen, { env, secrets, toolchain, stream, full, warm }) {
   const table = new SettingsTable(config, listing, secrets)
   const indices = new Map(chosen.map((test, index) => [test, index]))
   const copies = Array.from({ length: config.repeat }, (_, copy) => copy)
@@ -65,25 +67,33 @@ function makePlan(config, listing, chosen, { env, secrets, toolchain, stream, fu
       }))
     ),
     settings: table.settings,
-    cache: config.cache.enabled
-      ? {
-          root: config.root,
-          inputs: config.cache.inputs,
-          env: config.cache.env,
-          lockfiles: config.cache.lockfiles ?? LOCKFILES,
-          toolchain,
-          verify: config.cache.verify,
-          full
-        }
-      : null
+    // What a server that was started before a change says is no result of what is there now.
+    cache: config.cache.enabled && !(warm && holdsState(config)) ? cacheOf(config, toolchain, full) : null
   }
 }
 
-/** Where what was installed is written down. */
-const LOCKFILES = [
-  ...['package-lock.json', 'npm-shrinkwrap.json', 'yarn.lock', 'pnpm-lock.yaml', 'bun.lock', 'bun.lockb', 'deno.lock'],
-  ...['go.sum', 'go.work.sum', 'Cargo.lock', 'poetry.lock', 'uv.lock', 'Pipfile.lock', 'requirements.txt', 'Gemfile.lock', 'composer.lock']
-]
+/** @param {Config} config */
+function holdsState({ servers, setup, dir }) {
+  return servers.length > 0 || setup.globalSetup !== null || setup.workerSetup !== null || dir.template !== null
+}
+
+/**
+ * @param {Config} config
+ * @param {Record<string, string>} toolchain
+ * @param {boolean} full
+ */
+function cacheOf({ root, cache, dir, repeat }, toolchain, full) {
+  return {
+    root,
+    inputs: cache.inputs && [...cache.inputs, ...globsOfFolder(root, dir.template)],
+    env: cache.env,
+    lockfiles: lockfilesOf(cache),
+    toolchain,
+    verify: cache.verify,
+    // Who wants to see a test pass ten times does not want to be told that it did so once.
+    full: full || repeat > 1
+  }
+}
 
 /** What tests have in common is said once. */
 class SettingsTable {
@@ -157,46 +167,39 @@ class SettingsTable {
       servers,
       leaks,
       output,
-      cache: cache && this.config.cache.enabled ? { config: this.#matters({ command: native, cwd, env, output, servers }) } : null
+      cache: cache && this.config.cache.enabled ? { config: this.#matters({ command: native, cwd, env, output, servers, leaks }) } : null
     }
   }
 
   /**
    * All of the config that may make a result another one: not how often, how long or in which order tests run.
-   * @param {{ servers: string[] } & Record<string, unknown>} test
+   * @param {{ servers: string[], leaks: string } & Record<string, unknown>} test
    */
-  #matters({ servers, ...test }) {
+  #matters({ servers, leaks, ...test }) {
     this.template ??= digestOfFolder(this.config.dir.template)
     const { dir, isolation, setup, url, pools, rateLimits, values } = this.config
     const started = this.config.servers.filter(({ name }) => servers.includes(name))
     return JSON.stringify({
       test,
+      // A test that leaks has no clean pass, unless nobody minds.
+      leaks: leaks === 'off',
       dir: { template: this.template, files: dir.files, reset: dir.reset },
       secrets: this.secrets,
       isolation,
-      setup,
+      setup: { ...setup, timeout: undefined },
       url,
-      started,
+      started: started.map(server => ({
+        ...server,
+        ready: server.ready && { ...server.ready, timeout: undefined },
+        grace: undefined,
+        maxRestarts: undefined,
+        for: undefined
+      })),
       pools,
       rateLimits,
       values
     })
   }
-}
-
-/**
- * Names and content of all files below a folder.
- * @param {string | null} folder
- */
-function digestOfFolder(folder) {
-  const hash = createHash('sha256')
-  if (folder === null) return ''
-  for (const entry of fs.readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    const file = path.join(entry.parentPath, entry.name)
-    const content = entry.isFile() ? fs.readFileSync(file) : entry.isSymbolicLink() ? fs.readlinkSync(file) : ''
-    hash.update(`${path.relative(folder, file)}\0${content.length}\0`).update(content)
-  }
-  return hash.digest('hex')
 }
 
 module.exports = { makePlan }

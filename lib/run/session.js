@@ -6,18 +6,18 @@
  * to, reporters/counts.js says.
  */
 
-const fs = require('node:fs')
 const path = require('node:path')
 const { BrokerError } = require('../errors.js')
 const { Hosting } = require('./hosting.js')
-const { changedFiles, listTests, selectTests } = require('./listing.js')
+const { changedFiles } = require('./changed.js')
+const { listTests, selectTests } = require('./listing.js')
+const { makeLogs } = require('./logs.js')
 const { makePlan } = require('./plan.js')
 const { summarize } = require('./reporters/counts.js')
 const { readSecrets } = require('./secrets.js')
 const { Service } = require('./service.js')
-
-/** So many runs' logs are kept. */
-const RUNS_KEPT = 10
+const { readToolchain } = require('./toolchain.js')
+const SETTLED = 'nothing to run: of the tests that were asked for, none has failed, is new or is concerned by a change'
 
 /**
  * @typedef {import('./config/index.js').ResolvedConfig} Config
@@ -27,6 +27,21 @@ const RUNS_KEPT = 10
  * @typedef {import('../../run.js').TestResult} TestResult
  * @typedef {import('./listing.js').ListedTest} ListedTest
  * @typedef {Options & { stream?: boolean }} SessionOptions
+ *
+ * @typedef {object} Tests
+ * @property {import('./listing.js').Listing} listing
+ * @property {ListedTest[]} chosen
+ * @property {'none' | 'shard' | 'settled' | null} empty why none were chosen: none fits, none is in this shard, or of those that fit none has failed
+ * or changed
+ * @property {RunResult['shard']} shard
+ *
+ * @typedef {object} Summary what the core says of a cycle, beside its tests
+ * @property {import('../../run.js').RunError[]} errors
+ * @property {boolean} timedOut
+ * @property {boolean} setupFailed
+ * @property {string[]} kept
+ * @property {string[]} notes
+ * @property {string} [untold] why the core was never told of the tests
  */
 
 class Session {
@@ -37,11 +52,19 @@ class Session {
   #running = new Map()
   /** @type {Map<string, TestResult>} */
   #results = new Map()
+  /** When this cycle began: by the clock that only goes forward, and by the one on the wall. */
   #began = performance.now()
   #startedAt = Date.now()
+  /** What the core counts from. */
+  #opened = this.#began
+  #cycles = 0
+  /** The folder for logs; servers that are kept write there on and on. @type {string | undefined} */
+  #logs
   #off = () => {}
-  /** What `onEvent` threw. @type {unknown} */
-  failure
+  /** Servers and directories of an earlier time are there. */
+  #kept = false
+  /** What `onEvent` threw. @type {{ thrown: unknown } | null} */
+  #failure = null
 
   /**
    * @param {Config} config
@@ -58,15 +81,18 @@ class Session {
     const found = await this.hosting.start()
     try {
       this.service = new Service(
-        { root: this.config.root, sockets: process.platform === 'win32' ? [] : [this.hosting.pipe], env: environment() },
+        { root: this.config.root, sockets: socketsOf(this.hosting.pipe), env: environment() },
         { onEvent: event => this.#onEvent(event), onTurn: rates => this.hosting.turn(rates) }
       )
     } catch (error) {
       await this.hosting.stop()
       throw error
     }
+    this.#opened = performance.now()
     this.found = found
     this.#listen()
+    // Asked for before there was anybody who could do it.
+    if (this.#interrupted !== null) this.service.stop({ now: false })
     return this
   }
 
@@ -76,33 +102,54 @@ class Session {
 
   /**
    * The tests that a run would take.
-   * @returns {Promise<{ listing: import('./listing.js').Listing, chosen: ListedTest[] }>}
+   * @returns {Promise<Tests>}
    */
   async choose() {
-    const { config, options } = this
-    const capture = this.#capture
+    const { config, options, capture } = this
     const listing = await listTests(config, capture)
     const { changed: since } = options
     const changed = since === undefined || since === false ? null : await changedFiles(since, config.root, capture)
-    return { listing, chosen: selectTests(config, listing, options, { changed }) }
+    const { chosen, settled, whole } = selectTests(config, listing, options, { changed })
+    const empty = chosen.length > 0 ? null : settled ? 'settled' : options.shard ? 'shard' : 'none'
+    const shard = /** @type {RunResult['shard']} */ (options.shard ? { ...options.shard, ...whole } : null)
+    return { listing, chosen, empty, shard }
   }
 
   /**
-   * Runs tests. May be called again: what is known of the first time counts.
-   * @param {{ listing: import('./listing.js').Listing, chosen: ListedTest[] }} tests
-   * @param {{ keep?: boolean }} [how] whether servers stay for the next time, until `end()`
+   * From the list of tests to their results. May be called again, where servers are kept: what is known of the first time counts.
+   *
+   * A run that is asked to stop has a result too. So has one with `watch` whose tests cannot be listed or set up: what is wrong can be mended.
+   * @param {{ keep?: boolean, narrow?: (tests: Tests) => Tests }} [how] `keep`: servers stay for the next time, until `end()`
    * @returns {Promise<RunResult>}
+   * @throws {BrokerError} `invalid_config`, `list_failed`, `setup_failed`, …
    */
-  async execute({ listing, chosen }, { keep = false } = {}) {
+  async cycle({ keep = false, narrow = tests => tests } = {}) {
+    if (this.#cycles++ > 0) {
+      this.#began = performance.now()
+      this.#startedAt = Date.now()
+    }
     this.#results.clear()
-    const { config, options } = this
-    const shard = options.shard ?? null
-    const logs = this.#makeLogs()
-    const total = chosen.length * config.repeat
-    const { root, workers } = config
-    this.#tell({ type: 'runStarted', at: this.#at(), runId: this.runId, startedAt: this.#startedAt, workers, total, root, logs, shard })
-    const summary = chosen.length === 0 ? nothing() : await this.#run(listing, chosen, { logs, keep })
-    return this.#conclude(chosen, summary, shard)
+    /** @type {Tests} */
+    let tests = { listing: { tests: [], projects: new Map() }, chosen: [], empty: null, shard: null }
+    let failed = null
+    try {
+      tests = narrow(await this.choose())
+    } catch (error) {
+      failed = this.#outcomeOf(error)
+    }
+    const { chosen } = tests
+    this.#logs ??= makeLogs(this.config.output, this.#startedAt, this.runId)
+    const logs = this.#logs
+    this.#tellStart(tests, logs)
+    let summary = failed
+    try {
+      summary ??= chosen.length === 0 ? NOTHING : await this.#run(tests, { logs, keep })
+      this.#kept ||= keep
+    } catch (error) {
+      summary = this.#outcomeOf(error)
+    }
+    if (summary.untold) this.#giveUp(chosen, summary.untold)
+    return this.#conclude(tests, summary)
   }
 
   /**
@@ -120,7 +167,7 @@ class Session {
    */
   finish(result) {
     this.#tell({ type: 'runFinished', at: result.duration, result })
-    if (this.failure !== undefined) throw this.failure
+    if (this.#failure) throw this.#failure.thrown
   }
 
   /** Ends everything that is left of it. */
@@ -150,68 +197,95 @@ class Session {
     return this.service
   }
 
-  /** @type {import('./adapters/listing.js').Capture} */
-  #capture = async what => {
+  /**
+   * Runs a command to its end.
+   * @type {import('./adapters/listing.js').Capture}
+   */
+  capture = async what => {
+    this.#goOn()
     const captured = await this.#service.capture(what)
-    if (this.#interrupted !== null) throw new BrokerError('aborted', `the run was stopped: ${this.#interrupted}`)
+    this.#goOn()
     return captured
   }
 
+  /** @throws {BrokerError} `aborted`: it was asked to stop */
+  #goOn() {
+    if (this.#interrupted !== null) throw new BrokerError('aborted', `the run was stopped: ${this.#interrupted}`)
+  }
+
   /**
-   * @param {import('./listing.js').Listing} listing
-   * @param {ListedTest[]} chosen
-   * @param {{ logs: string, keep: boolean }} how
+   * What a cycle comes to that could not go on.
+   * @param {any} error
+   * @returns {Summary}
+   * @throws what ends the run
    */
-  async #run(listing, chosen, { logs, keep }) {
+  #outcomeOf(error) {
+    // What was in hand when it was asked to stop fails in its own words.
+    if (this.#interrupted !== null && error instanceof BrokerError)
+      return { ...NOTHING, untold: `the run was stopped: ${this.#interrupted}` }
+    // A plan that was wrong from the beginning stays so; later it may be a test that was renamed.
+    const mendable = ['list_failed', 'setup_failed', ...(this.#cycles > 1 ? ['invalid_config'] : [])]
+    if (!this.options.watch || !mendable.includes(error?.code)) throw error
+    const { code, message } = error
+    return { ...NOTHING, errors: [{ code, message, output: null, log: null }], setupFailed: true, untold: message }
+  }
+
+  /**
+   * Every test ends in something, those too that the core was never told of.
+   * @param {ListedTest[]} chosen
+   * @param {string} reason
+   */
+  #giveUp(chosen, reason) {
+    this.#tell({ type: 'stopping', at: this.#at(), reason })
+    for (let repeat = 1; repeat <= this.config.repeat; repeat++) {
+      for (const { id, project, group, file, name, tags } of chosen) {
+        const status = /** @type {const} */ ('not_run')
+        const result = { id, project, group, file, name, tags, status, duration: 0, repeat, attempts: [], reason, why: null }
+        this.#results.set(`${repeat} ${id}`, result)
+        this.#tell({ type: 'testFinished', at: this.#at(), result })
+      }
+    }
+  }
+
+  /**
+   * @param {Tests} tests
+   * @param {string} logs
+   */
+  #tellStart({ chosen, shard }, logs) {
+    const { root, workers, repeat } = this.config
+    const total = chosen.length * repeat
+    this.#tell({ type: 'runStarted', at: this.#at(), runId: this.runId, startedAt: this.#startedAt, workers, total, root, logs, shard })
+  }
+
+  /**
+   * @param {Tests} tests
+   * @param {{ logs: string, keep: boolean }} how
+   * @returns {Promise<Summary>}
+   */
+  async #run({ listing, chosen }, { logs, keep }) {
+    this.#goOn()
     const { config, options, found } = this
-    const secrets = await readSecrets(config, this.#capture)
+    const secrets = await readSecrets(config, this.capture)
     const env = { ...found, EPHEMERAL_RUN_ID: this.runId, EPHEMERAL_WORKERS: String(config.workers) }
-    const toolchain = config.cache.enabled ? await this.#toolchain(listing) : {}
+    const toolchain = config.cache.enabled ? await readToolchain(config, listing, this.capture) : {}
     const plan = makePlan(config, listing, chosen, {
       env,
       secrets,
       toolchain,
       stream: options.stream ?? false,
-      full: options.full ?? false
+      full: options.full ?? false,
+      warm: this.#kept
     })
+    this.#goOn()
     return this.#service.execute(plan, { logs, store: config.output, keep })
   }
 
   /**
-   * What the toolchain's commands print, by command.
-   * @param {import('./listing.js').Listing} listing
-   */
-  async #toolchain({ projects }) {
-    const { cache, root } = this.config
-    const given = cache.toolchain?.map(command => ('shell' in command ? command.shell : command.argv))
-    const commands = given ?? [...projects.values()].flatMap(project => project.toolchain)
-    const distinct = new Map(commands.map(command => [JSON.stringify(command), command]))
-    const printed = [...distinct].map(async ([name, command]) => {
-      const { exitCode, stdout, stderr } = await this.#capture({ command, cwd: root })
-      if (exitCode !== 0)
-        throw new BrokerError('setup_failed', `cache.toolchain: ${name} ended with exit code ${exitCode}: ${stderr.trim()}`)
-      return [name, stdout.trim()]
-    })
-    return Object.fromEntries(await Promise.all(printed))
-  }
-
-  #makeLogs() {
-    const runs = path.join(this.config.output, 'runs')
-    const logs = path.join(runs, `${new Date(this.#startedAt).toISOString().replace(/[:.]/g, '-')}-${this.runId}`)
-    fs.mkdirSync(logs, { recursive: true })
-    ignoreInGit(this.config.output)
-    const old = fs.readdirSync(runs).sort().slice(0, -RUNS_KEPT)
-    for (const name of old) fs.rmSync(path.join(runs, name), { recursive: true, force: true })
-    return logs
-  }
-
-  /**
-   * @param {ListedTest[]} chosen
-   * @param {{ errors: import('../../run.js').RunError[], timedOut: boolean, setupFailed: boolean, kept: string[], notes: string[] }} summary
-   * @param {{ index: number, count: number } | null} shard
+   * @param {Tests} chosen
+   * @param {Summary} summary
    * @returns {RunResult}
    */
-  #conclude(chosen, { errors, timedOut, setupFailed, kept, notes }, shard) {
+  #conclude({ chosen, empty, shard }, { errors, timedOut, setupFailed, kept, notes }) {
     const { config } = this
     const tests = []
     for (let repeat = 1; repeat <= config.repeat; repeat++) {
@@ -228,7 +302,7 @@ class Session {
       interrupted: this.#interrupted,
       timedOut,
       setupFailed,
-      empty: chosen.length > 0 ? null : shard ? /** @type {const} */ ('shard') : /** @type {const} */ ('none')
+      empty
     }
     return {
       runId: this.runId,
@@ -239,7 +313,7 @@ class Session {
       tests,
       errors,
       shard,
-      notes: [...notes, ...kept.map(dir => `kept: ${dir}`)],
+      notes: [...notes, ...kept.map(dir => `kept: ${dir}`), ...(empty === 'settled' ? [SETTLED] : [])],
       // Known when it has stopped.
       broker: null
     }
@@ -251,16 +325,20 @@ class Session {
 
   /** @param {RunEvent} event */
   #tell(event) {
+    // Who has thrown is not told any more.
+    if (this.#failure) return
     try {
       this.options.onEvent?.(event)
-    } catch (error) {
-      this.failure ??= error
+    } catch (thrown) {
+      this.#failure = { thrown }
       this.stop('onEvent threw', { now: true })
     }
   }
 
   /** @param {RunEvent} event of the core */
   #onEvent(event) {
+    this.#setClock(event)
+    if (event.type === 'stopping' && this.#interrupted !== null) event.reason = `the run was stopped: ${this.#interrupted}`
     if (event.type === 'testStarted') this.#running.set(event.id, event)
     if (event.type === 'testFinished') {
       const { result } = event
@@ -268,6 +346,14 @@ class Session {
       this.#results.set(`${result.repeat} ${result.id}`, result)
     }
     this.#tell(event)
+  }
+
+  /** The core counts from the first cycle on. @param {RunEvent} event */
+  #setClock(event) {
+    const ahead = this.#opened - this.#began
+    event.at += ahead
+    if (event.type === 'attemptFinished') event.result.at += ahead
+    if (event.type === 'testFinished') for (const attempt of event.result.attempts) attempt.at += ahead
   }
 
   /** @param {{ test: string | null, resource: string, duration: number }} wait */
@@ -286,27 +372,25 @@ class Session {
   }
 }
 
+/**
+ * What a broker leaves behind when its process is killed: a socket, and the folder that it is alone in.
+ * @param {string} pipe
+ */
+function socketsOf(pipe) {
+  return process.platform === 'win32' ? [] : [pipe, path.dirname(pipe)]
+}
+
+/** @type {Summary} */
+const NOTHING = { errors: [], timedOut: false, setupFailed: false, kept: [], notes: [] }
+
 /** @returns {Record<string, string>} without what is not set */
 function environment() {
   return /** @type {Record<string, string>} */ (Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== undefined)))
 }
 
-function nothing() {
-  return { errors: [], timedOut: false, setupFailed: false, kept: [], notes: [] }
-}
-
 /** @param {string} id */
 function lost(id) {
   return { code: 'run_failed', message: `run_failed: nobody knows how ${id} ended`, output: null, log: null }
-}
-
-/** Nothing in the output folder is for git. @param {string} folder */
-function ignoreInGit(folder) {
-  try {
-    fs.writeFileSync(path.join(folder, '.gitignore'), '*\n', { flag: 'wx' })
-  } catch {
-    // It is there.
-  }
 }
 
 module.exports = { Session }

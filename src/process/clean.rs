@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// What the name of a run's directory begins with. Others are not looked into.
 pub const RUN_PREFIX: &str = "ephemeral-run-";
 
+/// How long a host takes at most to write down who it is.
+const BEGINNING: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// What was removed of one run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,7 +40,10 @@ fn clean_run(dir: &Path) -> Option<Cleaned> {
         return None;
     }
     let path = dir.join(RUN);
-    let file = File::options().read(true).write(true).open(&path).ok()?;
+    let Ok(file) = File::options().read(true).write(true).open(&path) else {
+        remove_beginning(dir);
+        return None;
+    };
     // Held until the end: a second `clean` leaves it to this one.
     match file.try_lock() {
         Ok(()) => {}
@@ -59,6 +65,20 @@ fn clean_run(dir: &Path) -> Option<Cleaned> {
     drop(file);
     let removed = fs::remove_dir_all(dir).is_ok();
     Some(Cleaned { run_id: run.id, dir: dir.into(), killed, removed })
+}
+
+/// Of a host that was killed before it had written down who it is, or while it removed that. Directories that were kept have something in them.
+fn remove_beginning(dir: &Path) {
+    let is_old = |path: &Path| {
+        let written = fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        written.and_then(|written| written.elapsed().ok()).is_some_and(|age| age > BEGINNING)
+    };
+    if is_old(dir) {
+        for name in record::FILES {
+            let _ = fs::remove_file(dir.join(name));
+        }
+        let _ = fs::remove_dir(dir);
+    }
 }
 
 /// A real directory of this user: not a link that leads elsewhere.

@@ -11,6 +11,9 @@ use std::sync::{Mutex, PoisonError};
 pub(super) const RUN: &str = "run.json";
 /// In a run's directory: a line of [`SLOT`] bytes for each living group, `<pid> <start time>`; 0 is nobody.
 pub(super) const PROCESSES: &str = "processes";
+/// All that a host may have written before it had written down who it is.
+pub(super) const FILES: [&str; 2] = [PROCESSES, UNFINISHED];
+const UNFINISHED: &str = "run.json.new";
 const SLOT: u64 = 32;
 
 /// Who runs a run, and what else it left in the file system.
@@ -51,7 +54,7 @@ impl Record {
     pub(super) fn new(dir: &Path, run: &Run) -> io::Result<Self> {
         let processes = create(&dir.join(PROCESSES))?;
         // Under another name first: nobody must find it unlocked or in part.
-        let unfinished = dir.join("run.json.new");
+        let unfinished = dir.join(UNFINISHED);
         let mut file = create(&unfinished)?;
         file.lock()?;
         file.write_all(&serde_json::to_vec(run)?)?;

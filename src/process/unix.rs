@@ -59,10 +59,14 @@ impl Leader {
         }
     }
 
-    /// Asks the group to end. One that is stopped is woken to hear it.
+    /// Asks the group to end, and what has left it. One that is stopped is woken to hear it.
     pub(super) fn terminate(&self) {
-        self.signal_group(libc::SIGTERM);
-        self.signal_group(libc::SIGCONT);
+        // Seen before the tree falls apart.
+        let strays: Vec<u32> = self.family().into_iter().filter(|&pid| group_of(pid) != Some(self.pid)).collect();
+        for signal in [libc::SIGTERM, libc::SIGCONT] {
+            self.signal_group(signal);
+            strays.iter().for_each(|&pid| send(pid, signal));
+        }
     }
 
     /// Ends the group, and with it all that belongs to it.
@@ -109,8 +113,17 @@ impl Leader {
 
 /// Ends one process.
 pub(super) fn kill(pid: u32) {
+    send(pid, libc::SIGKILL);
+}
+
+fn send(pid: u32, signal: libc::c_int) {
     // SAFETY: the call takes no pointer.
-    unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) };
+    unsafe { libc::kill(pid.cast_signed(), signal) };
+}
+
+fn group_of(pid: u32) -> Option<u32> {
+    // SAFETY: the call takes no pointer.
+    u32::try_from(unsafe { libc::getpgid(pid.cast_signed()) }).ok()
 }
 
 /// Waits for a child that is a zombie or about to be one, and reaps it.

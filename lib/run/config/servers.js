@@ -31,16 +31,20 @@ const { expandServer } = require('./layers.js')
  * @param {Record<string, any>} settings merged
  * @param {ServersContext} run
  * @param {string[]} problems
- * @returns {ResolvedServer[]} the one of `server` first
+ * @returns {ResolvedServer[]} in the order in which they are started: the one of `server` may need the others, so it is the last
  */
 function resolveServers(settings, run, problems) {
   // With a URL there is nothing to start.
   if (settings.url !== undefined) return []
-  const given = settings.server === undefined ? [] : [{ at: 'server', main: true, server: settings.server }]
-  for (const [index, service] of settings.services.entries()) {
-    given.push({ at: `services[${index}]`, main: false, server: expandServer(service) })
-  }
-  nameServers(given, problems)
+  /** @type {Array<{ at: string, main: boolean, server: Record<string, any> }>} */
+  const services = settings.services.map((/** @type {any} */ service, /** @type {number} */ index) => ({
+    at: `services[${index}]`,
+    main: false,
+    server: expandServer(service)
+  }))
+  const main = settings.server === undefined ? [] : [{ at: 'server', main: true, server: settings.server }]
+  nameServers([...main, ...services], problems)
+  const given = [...services, ...main]
   return given.flatMap(({ at, main, server }) => {
     if (server.command === undefined) {
       problems.push(`${at} has no "command"${main ? '; give it one, or name it with --server' : ''}`)

@@ -17,7 +17,8 @@ const { constants } = require('node:os')
  * @property {string | null} [interrupted] the name of the signal, or the reason, that stopped the run
  * @property {boolean} [timedOut] the whole run, by `globalTimeout`
  * @property {boolean} [setupFailed] globalSetup, secrets or the list of tests
- * @property {'none' | 'shard' | null} [empty] why there are no tests: none selected, or none in this shard
+ * @property {'none' | 'shard' | 'settled' | null} [empty] why there are no tests: none fits, none is in this shard, or none of them has failed or
+ * changed
  */
 
 const Exit = Object.freeze({ OK: 0, TESTS: 1, SETUP: 2, INFRASTRUCTURE: 3, NO_TESTS: 4, TIMEOUT: 124, SIGNAL: 128 })
@@ -80,7 +81,8 @@ function exitCodeOf(counts, errors, flags) {
   if (counts.failed + counts.timed_out > 0 || (flags.failOnFlaky && counts.flaky > 0)) return Exit.TESTS
   // A test that was not run for no reason of the user's is one that nobody knows of: never green.
   if (counts.error + counts.not_run + errors > 0) return Exit.INFRASTRUCTURE
-  if (counts.total === 0 && flags.empty !== 'shard' && !flags.passWithNoTests) return Exit.NO_TESTS
+  const mayBeEmpty = flags.empty === 'shard' || flags.empty === 'settled' || flags.passWithNoTests
+  if (counts.total === 0 && !mayBeEmpty) return Exit.NO_TESTS
   const known = counts.passed + counts.flaky + counts.skipped + counts.cached
   return known === counts.total ? Exit.OK : Exit.INFRASTRUCTURE
 }

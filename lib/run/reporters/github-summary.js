@@ -62,7 +62,7 @@ function table({ counts, groups, duration }) {
 function markdown(result, most) {
   const { tests, errors, ok, counts } = result
   let text = `## ${ok ? '✓' : '✗'} ${ok ? 'Tests passed' : 'Tests did not pass'}\n\n${counts.total > 0 ? table(result) : 'No tests.'}\n\n`
-  for (const { code, message } of errors) text += `- <b>${escaped(code)}</b>: ${escaped(message).replaceAll('\n', ' ')}\n`
+  for (const { message } of errors) text += `- ${escaped(message).replaceAll('\n', ' ')}\n`
   const bad = tests.filter(test => BAD.includes(test.status))
   for (const [at, test] of bad.entries()) {
     const said = failure(test)

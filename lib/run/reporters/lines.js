@@ -134,8 +134,8 @@ class Lines {
   }
 
   /** @param {import('../../../run.js').RunError} error */
-  #setupFailed({ code, message, output, log }) {
-    const lines = [line('ERROR', 'red', null, `${code}: ${harmless(message)}`, this.paint)]
+  #setupFailed({ message, output, log }) {
+    const lines = [line('ERROR', 'red', null, harmless(message), this.paint)]
     if (output?.trim()) lines.push(...framed('output', { output, log }, this.words))
     return [...lines, '']
   }

@@ -102,8 +102,8 @@ function slowest(tests, paint) {
  * @param {Paint} paint
  */
 function errors(result, { cwd, terminal: { color } }, paint) {
-  return result.errors.flatMap(({ code, message, output, log }) => [
-    `${paint('red', `✗ ${code}`)}: ${harmless(message)}`,
+  return result.errors.flatMap(({ message, output, log }) => [
+    `${paint('red', '✗')} ${harmless(message)}`,
     ...(output?.trim() ? framed('output', { output, log }, { paint, color, cwd }) : []),
     ''
   ])

@@ -112,6 +112,8 @@ impl Parted {
         let cwd = settings.cwd.strip_prefix(&cache.root).unwrap_or(&settings.cwd);
         command
             .add(cwd.as_os_str().as_encoded_bytes())
+            .add(&test.project)
+            .add(&test.group)
             .maybe(test.file.as_ref())
             .maybe(test.name.as_ref())
             .maybe(test.pattern.as_ref());

@@ -6,12 +6,13 @@ use super::running::{Running, Start};
 use super::server::Server;
 use super::stop::Stop;
 use super::template::Values;
-use super::verdict::{self, End, Words};
+use super::verdict::{self, End, Said, Words};
 use crate::process::{Exit, Leftovers, LineSink, Mark};
 use crate::run::plan::{Leaks, Settings, Test};
 use crate::run::report::{Attempt, Event, Outcome, ServerLog};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 pub(super) struct Task<'a> {
     pub(super) test: &'a Test,
     pub(super) settings: &'a Settings,
-    pub(super) words: &'a Words,
+    pub(super) words: &'a Arc<Words>,
     pub(super) attempt: u32,
 }
 
@@ -57,7 +58,8 @@ pub(super) async fn run(context: &Rc<Context>, place: &Place, task: &Task<'_>, v
         log: None,
         server_logs: Vec::new(),
     };
-    let on_line = context.plan.stream.then(|| stream(context.clone(), task, place.worker));
+    let said = Said::default();
+    let on_line = ears(context, task, place.worker, &said);
     let running = match Running::start(context, Start { command: &command, cwd: &task.settings.cwd, env, log, on_line })
     {
         Ok(running) => running,
@@ -67,12 +69,9 @@ pub(super) async fn run(context: &Rc<Context>, place: &Place, task: &Task<'_>, v
         }
     };
     let cause = oversee(context, task, &running, &servers, &mut result).await;
-    let (exit, left) = match cause {
-        Cause::Stopped => end_stopped(context, task, &running).await,
-        _ => running.closed().await,
-    };
+    let (exit, left) = running.closed().await;
     result.duration = began.elapsed().as_secs_f64() * 1000.0;
-    conclude(task, cause, &running, exit, &left, &mut result);
+    conclude(task, cause, exit, &left, &said, &mut result);
     result.output_size = running.output().size();
     result.log = running.output().log().map(|log| log.to_string_lossy().into_owned());
     if result.status != Outcome::Passed {
@@ -106,7 +105,10 @@ async fn oversee(
                 ended.await;
                 return Cause::Server(why);
             }
-            () = &mut stopped => return Cause::Stopped,
+            () = &mut stopped => {
+                running.end_within(grace);
+                return Cause::Stopped;
+            }
             () = &mut late => {
                 running.end_within(grace);
                 return Cause::TimedOut;
@@ -120,22 +122,14 @@ async fn oversee(
     }
 }
 
-async fn end_stopped(context: &Context, task: &Task<'_>, running: &Running) -> (Exit, Leftovers) {
-    running.end_within(task.settings.grace);
-    tokio::select! {
-        closed = running.closed() => closed,
-        () = context.stopping.until(Stop::Now) => running.end(0).await,
-    }
-}
-
-fn conclude(task: &Task<'_>, cause: Cause, running: &Running, exit: Exit, left: &Leftovers, result: &mut Attempt) {
+fn conclude(task: &Task<'_>, cause: Cause, exit: Exit, left: &Leftovers, said: &Said, result: &mut Attempt) {
     result.exit_code = exit.code;
     result.signal = exit.signal_name();
     result.leaked = matches!(cause, Cause::Itself) && !left.is_empty() && task.settings.leaks != Leaks::Off;
     let (status, reason) = match cause {
         Cause::Itself => {
             let end = End { code: exit.code, signal: result.signal.as_deref(), leaked: result.leaked };
-            verdict::judge(end, task.words, task.settings.leaks, || running.output().text())
+            verdict::judge(end, task.words, task.settings.leaks, said)
         }
         Cause::TimedOut => {
             (Outcome::TimedOut, Some(format!("timed out after {} s", task.settings.timeout as f64 / 1000.0)))
@@ -181,8 +175,25 @@ fn describe(left: &Leftovers) -> String {
     }
 }
 
-/// Tells of each line that a test writes.
-fn stream(context: Rc<Context>, task: &Task<'_>, worker: usize) -> LineSink {
+/// Hears what a test says of itself, and tells of each line, where that is wanted.
+fn ears(context: &Rc<Context>, task: &Task<'_>, worker: usize, said: &Said) -> Option<LineSink> {
+    let mut listen = task.words.listen().then(|| {
+        let (words, said) = (task.words.clone(), said.clone());
+        move |line: &str| said.hear(&words, line)
+    });
+    let mut tell = context.plan.stream.then(|| stream(context.clone(), task, worker));
+    if listen.is_none() && tell.is_none() {
+        return None;
+    }
+    Some(Box::new(move |line| {
+        listen = listen.take().filter(|listen| listen(line));
+        tell = tell.take().filter(|tell| tell(line));
+        listen.is_some() || tell.is_some()
+    }))
+}
+
+/// Tells of each line. It runs on the thread that hears it.
+fn stream(context: Rc<Context>, task: &Task<'_>, worker: usize) -> impl Fn(&str) -> bool + Send + use<> {
     let (lines, mut written) = mpsc::unbounded_channel::<String>();
     let (id, attempt) = (task.test.id.clone(), task.attempt);
     tokio::task::spawn_local(async move {
@@ -190,5 +201,5 @@ fn stream(context: Rc<Context>, task: &Task<'_>, worker: usize) -> LineSink {
             context.tell(Event::TestOutput { at: context.at(), id: id.clone(), worker, attempt, text });
         }
     });
-    Box::new(move |line| lines.send(format!("{line}\n")).is_ok())
+    move |line| lines.send(format!("{line}\n")).is_ok()
 }

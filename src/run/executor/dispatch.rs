@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::pending;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
@@ -25,7 +26,7 @@ pub(super) struct Dispatcher {
     pub(super) schedule: RefCell<Schedule>,
     pub(super) memory: RefCell<Memory>,
     /// By settings.
-    pub(super) words: Vec<Words>,
+    pub(super) words: Vec<Arc<Words>>,
     pub(super) turns: Turns,
     /// Of tests that have not ended.
     pub(super) attempts: RefCell<HashMap<TestIndex, Vec<Attempt>>>,

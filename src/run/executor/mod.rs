@@ -33,6 +33,7 @@ use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -43,6 +44,9 @@ use verdict::Words;
 
 /// Between two looks at whether what results depend on has changed.
 const CHECK: Duration = Duration::from_secs(2);
+
+const STOPPED: &str = "the run was stopped";
+const TOO_LATE: &str = "the run took longer than globalTimeout";
 
 /// Where a run takes place.
 pub(crate) struct Scene {
@@ -119,12 +123,13 @@ pub(crate) struct Means {
 /// The plan cannot be carried out; the text says why. Nothing was started then.
 pub(crate) async fn execute(
     scene: &Scene,
-    plan: Plan,
+    mut plan: Plan,
     means: Means,
     household: &mut Household,
     keep: bool,
 ) -> Result<Summary, String> {
-    let words = plan.settings.iter().map(|settings| Words::new(&settings.output)).collect::<Result<_, _>>()?;
+    let words =
+        plan.settings.iter().map(|settings| Words::new(&settings.output).map(Arc::new)).collect::<Result<_, _>>()?;
     let mut memory = Memory::open(&plan, &scene.store, &scene.env)?;
     let mut schedule = Schedule::new(&plan, memory.past()).map_err(|error| error.to_string())?;
     for index in memory.look_up(&plan, seed()) {
@@ -162,8 +167,13 @@ pub(crate) async fn execute(
     if !dispatcher.schedule.borrow().is_done() {
         let begun = before.is_some();
         household.context = Some(context.clone());
-        if begun || set_up(&dispatcher, &mut summary).await {
-            summary.timed_out = run_tests(&dispatcher, household, keep).await;
+        let late = late(scene.began, context.plan.global_timeout);
+        tokio::pin!(late);
+        if begun || set_up(&dispatcher, &mut summary, late.as_mut()).await {
+            summary.timed_out = run_tests(&dispatcher, household, keep, late.as_mut()).await;
+        } else if keep {
+            // The next time it is set up anew.
+            summary.errors.extend(household.close().await);
         }
         // Whatever became of the workers, every test ends.
         dispatcher.stop_rest();
@@ -184,30 +194,50 @@ pub(crate) async fn execute(
 }
 
 /// Whether the tests can be run.
-async fn set_up(dispatcher: &Dispatcher, summary: &mut Summary) -> bool {
+async fn set_up(dispatcher: &Dispatcher, summary: &mut Summary, late: Pin<&mut impl Future<Output = ()>>) -> bool {
     let context = &dispatcher.context;
     let none = Values::default();
     let Some(command) = &context.plan.setup.global_setup else { return true };
-    match setup::run(context, SetupStep::GlobalSetup, None, command, &none, &context.environment(&none)).await {
-        Ok(exported) => {
-            context.exported.borrow_mut().extend(exported);
-            true
+    let env = context.environment(&none);
+    let setup = setup::run(context, SetupStep::GlobalSetup, None, command, &none, &env);
+    tokio::pin!(setup);
+    let done = tokio::select! {
+        done = setup.as_mut() => done,
+        () = late => {
+            summary.timed_out = true;
+            context.stopping.ask(Stop::Gently);
+            setup.await
         }
+    };
+    let stopped = context.stopping.asked() != Stop::No;
+    match done {
+        Ok(exported) => context.exported.borrow_mut().extend(exported),
+        // That it was interrupted is no failure of the setup's.
+        Err(_) if stopped => {}
         Err(error) => {
             dispatcher.stop(&error.message);
             context.failed(error);
-            summary.setup_failed = context.stopping.asked() == Stop::No;
-            false
+            summary.setup_failed = true;
+            return false;
         }
     }
+    if stopped {
+        dispatcher.stop(if summary.timed_out { TOO_LATE } else { STOPPED });
+    }
+    !stopped
 }
 
 /// Whether it took longer than it may.
-async fn run_tests(dispatcher: &Rc<Dispatcher>, household: &mut Household, keep: bool) -> bool {
+async fn run_tests(
+    dispatcher: &Rc<Dispatcher>,
+    household: &mut Household,
+    keep: bool,
+    mut late: Pin<&mut impl Future<Output = ()>>,
+) -> bool {
     let context = &dispatcher.context;
     let mut places: BTreeMap<usize, Place> = household.places.drain(..).map(|place| (place.worker, place)).collect();
     let mut working = JoinSet::new();
-    for worker in 0..context.plan.workers.min(context.plan.tests.len()) {
+    for worker in 0..context.plan.workers {
         let place = match places.remove(&worker) {
             Some(mut place) => {
                 place.move_to(context);
@@ -220,8 +250,6 @@ async fn run_tests(dispatcher: &Rc<Dispatcher>, household: &mut Household, keep:
     household.places.extend(places.into_values());
     let mut timed_out = false;
     let mut stopped = false;
-    let late = late(context.plan.global_timeout);
-    tokio::pin!(late);
     let mut checks = tokio::time::interval(CHECK);
     loop {
         tokio::select! {
@@ -232,12 +260,12 @@ async fn run_tests(dispatcher: &Rc<Dispatcher>, household: &mut Household, keep:
             },
             () = context.stopping.until(Stop::Gently), if !stopped => {
                 stopped = true;
-                dispatcher.stop("the run was stopped");
+                dispatcher.stop(STOPPED);
             }
-            () = &mut late, if !timed_out => {
+            () = late.as_mut(), if !timed_out => {
                 timed_out = true;
                 stopped = true;
-                dispatcher.stop("the run took longer than globalTimeout");
+                dispatcher.stop(TOO_LATE);
                 context.stopping.ask(Stop::Gently);
             }
             _ = checks.tick() => {
@@ -249,9 +277,10 @@ async fn run_tests(dispatcher: &Rc<Dispatcher>, household: &mut Household, keep:
     }
 }
 
-async fn late(limit: Option<Millis>) {
+/// Until the run takes too long.
+async fn late(began: Instant, limit: Option<Millis>) {
     match limit {
-        Some(limit) => tokio::time::sleep(Duration::from_millis(limit)).await,
+        Some(limit) => tokio::time::sleep_until((began + Duration::from_millis(limit)).into()).await,
         None => std::future::pending().await,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::context::{Context, Environment};
 use super::directory::Directory;
-use super::server::{Failed, Server};
+use super::server::{Failed, Server, Wanted};
 use super::setup;
 use super::template::{Values, escape_pattern};
 use crate::run::plan::{Isolation, Keep, Reset, Scope, Server as Spec, Settings, Test};
@@ -191,18 +191,27 @@ impl Place {
     /// What tests see of it; for a test with its own variables.
     pub(super) fn environment(&self, values: &Values, settings: Option<&Settings>) -> Environment {
         let mut env = self.context.environment(values);
-        for (name, server) in self.all_servers() {
-            let name: String =
-                name.to_uppercase().chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '_' }).collect();
-            if let (Some(port), Some(url)) = (server.port, &server.url) {
-                env.insert(format!("EPHEMERAL_{name}_PORT"), port.to_string());
-                env.insert(format!("EPHEMERAL_{name}_URL"), url.clone());
-            }
-        }
+        env.extend(self.addresses(false));
         env.extend(self.exported.clone());
         let own = settings.map(|settings| settings.env.iter()).into_iter().flatten();
         env.extend(own.map(|(name, value)| (name.clone(), values.fill(value))));
         env
+    }
+
+    /// Where servers are that run; for one of the whole run, those of the whole run alone.
+    fn addresses(&self, shared: bool) -> Environment {
+        let commons = self.commons.servers.borrow();
+        let own = self.servers.values().filter(|_| !shared);
+        let mut addresses = Environment::new();
+        for server in own.chain(commons.values()) {
+            if let (Some(port), Some(url)) = (server.port, &server.url) {
+                let sign = |sign: char| if sign.is_ascii_alphanumeric() { sign.to_ascii_uppercase() } else { '_' };
+                let name: String = server.name.chars().map(sign).collect();
+                addresses.insert(format!("EPHEMERAL_{name}_PORT"), port.to_string());
+                addresses.insert(format!("EPHEMERAL_{name}_URL"), url.clone());
+            }
+        }
+        addresses
     }
 
     fn all_servers(&self) -> Vec<(String, Rc<Server>)> {
@@ -268,7 +277,9 @@ impl Place {
         if shared {
             values.set("worker", "0").set("slot", "0");
         }
-        match Server::start(&self.context, spec, worker, &values).await {
+        match Server::start(&self.context, &Wanted { spec, worker, values: &values, others: &self.addresses(shared) })
+            .await
+        {
             Ok(server) => {
                 let server = Rc::new(server);
                 if shared {

@@ -1,6 +1,7 @@
 //! A process that is being looked after: ended when its time is over, with all that it started.
 
 use super::context::{Context, Environment};
+use super::stop::{Stop, Stopping};
 use crate::process::{Exit, Leftovers, LineSink, Output, Process, Program, Spawn, SpawnError};
 use crate::run::plan::{Command, Millis};
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ impl Running {
         })?);
         let (told, state) = watch::channel(State::Runs);
         let (orders, ordered) = mpsc::unbounded_channel();
-        tokio::task::spawn_local(look_after(process.clone(), ordered, told));
+        tokio::task::spawn_local(look_after(process.clone(), ordered, told, context.stopping.clone()));
         Ok(Self { process, state, orders })
     }
 
@@ -126,7 +127,12 @@ pub(in crate::run) fn program(command: &Command) -> Program {
     }
 }
 
-async fn look_after(process: Rc<Process>, mut orders: mpsc::UnboundedReceiver<Instant>, told: watch::Sender<State>) {
+async fn look_after(
+    process: Rc<Process>,
+    mut orders: mpsc::UnboundedReceiver<Instant>,
+    told: watch::Sender<State>,
+    stopping: Stopping,
+) {
     let mut deadline: Option<Instant> = None;
     let exit = loop {
         tokio::select! {
@@ -148,12 +154,19 @@ async fn look_after(process: Rc<Process>, mut orders: mpsc::UnboundedReceiver<In
                 process.kill();
                 break process.wait().await;
             }
+            () = stopping.until(Stop::Now) => {
+                process.kill();
+                break process.wait().await;
+            }
         }
     };
     told.send_replace(State::Ended(exit));
     // What was asked to end has what is left of its grace for all that it started.
     let settle = deadline.map_or(SETTLE, |deadline| deadline.saturating_duration_since(Instant::now()));
-    let left = process.close(settle).await;
+    let left = tokio::select! {
+        left = process.close(settle) => left,
+        () = stopping.until(Stop::Now) => process.close(Duration::ZERO).await,
+    };
     told.send_replace(State::Closed(exit, left));
 }
 

@@ -1,6 +1,6 @@
 //! A server: started on a port that is its own, ready when it says so, known to have died at once.
 
-use super::context::Context;
+use super::context::{Context, Environment};
 use super::probe::{self, HERE, Target};
 use super::running::{Running, Start};
 use super::stop::Stop;
@@ -33,6 +33,16 @@ pub(super) struct Server {
     context: Rc<Context>,
 }
 
+/// A server that is to be started.
+pub(super) struct Wanted<'a> {
+    pub(super) spec: &'a Spec,
+    /// Whose it is; `None`: the run's.
+    pub(super) worker: Option<usize>,
+    pub(super) values: &'a Values,
+    /// Where those are that were started before it.
+    pub(super) others: &'a Environment,
+}
+
 /// Why there is no server.
 #[derive(Debug)]
 pub(super) enum Failed {
@@ -52,12 +62,8 @@ enum Trouble {
 
 impl Server {
     /// Starts it, and waits until it is ready. Where somebody else takes its port first, it is started again on another.
-    pub(super) async fn start(
-        context: &Rc<Context>,
-        spec: &Spec,
-        worker: Option<usize>,
-        values: &Values,
-    ) -> Result<Self, Failed> {
+    pub(super) async fn start(context: &Rc<Context>, wanted: &Wanted<'_>) -> Result<Self, Failed> {
+        let &Wanted { spec, worker, values, .. } = wanted;
         let mut tried = 0;
         loop {
             tried += 1;
@@ -66,9 +72,10 @@ impl Server {
                 Err(why) => return Err(Failed::Server(failure(spec, worker, &why, None, None))),
             };
             let began = Instant::now();
-            let server = Self::spawn(context, spec, worker, values, port)?;
+            let mut server = Self::spawn(context, wanted, port)?;
             let trouble = match server.ready(spec, values).await {
                 Ok(()) => {
+                    server.find().await;
                     let duration = began.elapsed().as_secs_f64() * 1000.0;
                     context.tell(Event::ServerReady {
                         at: context.at(),
@@ -95,17 +102,13 @@ impl Server {
         }
     }
 
-    fn spawn(
-        context: &Rc<Context>,
-        spec: &Spec,
-        worker: Option<usize>,
-        values: &Values,
-        port: Option<u16>,
-    ) -> Result<Self, Failed> {
+    fn spawn(context: &Rc<Context>, wanted: &Wanted<'_>, port: Option<u16>) -> Result<Self, Failed> {
+        let &Wanted { spec, worker, values, others } = wanted;
         let mut values = values.clone();
         let url = port.map(|port| format!("http://127.0.0.1:{port}"));
         values.set_if("port", port.map(|port| port.to_string())).set_if("url", url.clone());
         let mut env = context.environment(&values);
+        env.extend(others.clone());
         env.extend(spec.env.iter().map(|(name, value)| (name.clone(), values.fill(value))));
         let of = worker.map_or(String::new(), |worker| format!("-worker-{worker}"));
         let log = context.log(&format!("{}{of}", spec.name));
@@ -184,7 +187,7 @@ impl Server {
     }
 
     async fn ready(&self, spec: &Spec, values: &Values) -> Result<(), Trouble> {
-        let Some(ready) = &spec.ready else { return Ok(()) };
+        let Some(ready) = &spec.ready else { return self.check_owner(spec, false) };
         let limit = Duration::from_millis(ready.timeout);
         tokio::select! {
             biased;
@@ -214,13 +217,17 @@ impl Server {
         if let Some(target) = &target {
             self.until(|| async move { answers(target, ready.status).await.ok() }).await;
         }
-        if spec.owned
-            && let Some(own) = self.port
-            && (target.is_some_and(|target| target.port == own) || port == Some(own))
-        {
-            self.check_owner(own)?;
+        let probed = self.port.is_some() && (port == self.port || target.map(|target| target.port) == self.port);
+        self.check_owner(spec, probed)
+    }
+
+    /// Where tests find it: some listen on ::1 alone.
+    async fn find(&mut self) {
+        let Some(port) = self.port else { return };
+        let [v4, v6] = HERE.map(|address| SocketAddr::new(address, port));
+        if !probe::listens(v4).await && probe::listens(v6).await {
+            self.url = Some(format!("http://{v6}"));
         }
-        Ok(())
     }
 
     /// Until it prints such a line; it may have done so already.
@@ -250,9 +257,10 @@ impl Server {
         }
     }
 
-    /// A stranger that answers in its place would make tests pass that ask somebody else's server.
-    fn check_owner(&self, port: u16) -> Result<(), Trouble> {
-        let mut ours = false;
+    /// A stranger that answers in its place would make tests pass that ask somebody else's server. `answered`: somebody does.
+    fn check_owner(&self, spec: &Spec, answered: bool) -> Result<(), Trouble> {
+        let Some(port) = self.port.filter(|_| spec.owned) else { return Ok(()) };
+        let mut ours = !answered;
         for address in HERE {
             match self.running.process().owns(address, port) {
                 Ownership::Ours => ours = true,

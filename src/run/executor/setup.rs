@@ -57,6 +57,9 @@ async fn attempt(
     let of = worker.map_or(String::new(), |worker| format!(" of worker {worker}"));
     let say = |why: String| error(code, format!("{name}{of}: {why}"));
 
+    if context.stopping.asked() == Stop::Now {
+        return Err(say("the run was stopped".into()));
+    }
     let log = context.log(&format!("{name}{}", worker.map_or(String::new(), |worker| format!("-worker-{worker}"))));
     let exports = context.dir.join(format!("{}.env", log.file_stem().unwrap_or_default().to_string_lossy()));
     fs::write(&exports, "").map_err(|error| say(format!("cannot write {}: {error}", exports.display())))?;

@@ -18,7 +18,7 @@ pub(super) fn filter(tests: &[Listed], selection: &Selection) -> Result<Vec<bool
         let is_of = |name: &String| *name == test.project || *name == test.group;
         has_part(Some(&test.id), &selection.filters)
             && grep.as_ref().is_none_or(|grep| grep.is_match(&test.id))
-            && has_part(test.file.as_deref(), &selection.files)
+            && has_part(Some(test.file.as_deref().unwrap_or(&test.id)), &selection.files)
             && (selection.projects.is_empty() || selection.projects.iter().any(is_of))
             && (selection.tags.is_empty() || has_tag(&selection.tags))
             && !has_tag(&selection.exclude_tags)

@@ -116,6 +116,31 @@ pub struct Selected {
     pub selected: Vec<usize>,
     /// Those of them that were not asked for, but others depend on them.
     pub pulled_in: Vec<usize>,
+    /// What all shards take together; `None`: there are no shards.
+    pub whole: Option<Whole>,
+}
+
+/// All tests that were cut into shards: machines whose lists or histories differ cut differently, and this tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Whole {
+    /// How many there are.
+    pub total: usize,
+    /// Of their ids.
+    pub digest: String,
+}
+
+impl Whole {
+    fn of(tests: &[Listed], taken: &[bool]) -> Self {
+        let mut hash = blake3::Hasher::new();
+        let ids = tests.iter().zip(taken).filter(|(_, taken)| **taken).map(|(test, _)| &test.id);
+        let mut total = 0;
+        for id in ids {
+            hash.update(&(id.len() as u64).to_le_bytes()).update(id.as_bytes());
+            total += 1;
+        }
+        let digest = hash.finalize().to_hex().chars().take(16).collect();
+        Self { total, digest }
+    }
 }
 
 /// Why there is no selection.
@@ -154,12 +179,13 @@ pub fn choose(tests: &[Listed], selection: &Selection, grouped: bool) -> Result<
     let depends_on = resolve(tests)?;
     let asked = filter::filter(tests, selection)?;
     let mut taken = depend::with_dependencies(&asked, &depends_on);
+    let whole = selection.shard.map(|_| Whole::of(tests, &taken));
     if let Some(shard) = selection.shard {
         shard::keep(&mut taken, tests, &depends_on, shard, selection.shard_by, grouped);
     }
     let selected: Vec<usize> = (0..tests.len()).filter(|&test| taken[test]).collect();
     let pulled_in = selected.iter().copied().filter(|&test| !asked[test]).collect();
-    Ok(Selected { selected, pulled_in })
+    Ok(Selected { selected, pulled_in, whole })
 }
 
 #[derive(Deserialize)]

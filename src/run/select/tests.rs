@@ -84,7 +84,7 @@ fn what_is_depended_on_is_pulled_in_whatever_was_asked_for() {
     tests[2].depends_on = vec!["a.test.js".into()];
     let selection = serde_json::from_value(json!({ "projects": ["web"], "excludeTags": ["smoke"] })).unwrap();
     let selected = choose(&tests, &selection, false).unwrap();
-    assert_eq!(selected, Selected { selected: vec![0, 1, 2, 3], pulled_in: vec![0, 1, 2] });
+    assert_eq!(selected, Selected { selected: vec![0, 1, 2, 3], pulled_in: vec![0, 1, 2], whole: None });
 }
 
 #[test]

@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"example.com/notes/broker"
+)
+
+// account is one that no other test has until this one is over, in whatever worker.
+func account(t *testing.T) string {
+	t.Helper()
+	client, err := broker.Connect(t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	lease, err := client.Acquire("accounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if held, err := lease.Release(); err != nil || !held {
+			t.Errorf("the account was lost: %v", err)
+		}
+	})
+	var name string
+	if err := json.Unmarshal(lease.Value, &name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func add(t *testing.T, notes ...note) {
+	t.Helper()
+	client := NewTestClient(GetAPIToken(t))
+	for _, wanted := range notes {
+		var added note
+		if status := client.Post(t, GetBaseURL(t)+"/api/notes", wanted, &added); status != http.StatusCreated || added != wanted {
+			t.Fatalf("got %d %+v, want 201 %+v", status, added, wanted)
+		}
+	}
+}
+
+// Each of these begins with an empty file, whatever the tests before it wrote on this worker, and those beside it on the others.
+
+func TestAddsNotes(t *testing.T) {
+	author := account(t)
+	wanted := []note{{author, "buy ink"}, {author, "buy paper"}}
+	add(t, wanted...)
+	var notes []note
+	NewTestClient(GetAPIToken(t)).Get(t, GetBaseURL(t)+"/api/notes", &notes)
+	if !reflect.DeepEqual(notes, wanted) {
+		t.Errorf("got %+v, want %+v", notes, wanted)
+	}
+}
+
+func TestKeepsNotesInItsFile(t *testing.T) {
+	wanted := []note{{account(t), "water the plants"}}
+	add(t, wanted...)
+	text, err := os.ReadFile(filepath.Join(GetDataDir(t), "notes.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notes []note
+	if err := json.Unmarshal(text, &notes); err != nil || !reflect.DeepEqual(notes, wanted) {
+		t.Errorf("got %s, want %+v", text, wanted)
+	}
+}
+
+func TestBeginsEmpty(t *testing.T) {
+	var notes []note
+	NewTestClient(GetAPIToken(t)).Get(t, GetBaseURL(t)+"/api/notes", &notes)
+	if len(notes) != 0 {
+		t.Errorf("got %+v, want none", notes)
+	}
+}

@@ -1,0 +1,160 @@
+// @ts-check
+'use strict'
+
+/** What changes among the files that results depend on. */
+
+const { once } = require('node:events')
+const fs = require('node:fs')
+const path = require('node:path')
+const native = require('../native.js')
+
+/** Editors and git write several files at a time: what comes within this time (ms) is one change. */
+const TOGETHER = 80
+
+/** A file that changes during so many cycles, one after the other, is rewritten by the tests: that is no reason for the next one. */
+const REWRITTEN = 3
+
+/** @typedef {InstanceType<typeof import('./session.js').Session>} Session */
+
+class Changes {
+  /** Paths from the root. @type {Set<string>} */
+  #changed = new Set()
+  /** During how many of the last cycles each file changed. @type {Map<string, number>} */
+  #during = new Map()
+  #wake = () => {}
+
+  /**
+   * @param {Session} session
+   * @param {import('chokidar').FSWatcher} watcher
+   */
+  constructor({ config, stopped }, watcher) {
+    this.config = config
+    this.stopped = stopped
+    this.watcher = watcher
+    this.known = inputs(config)
+    watcher.on('all', (_event, file) => {
+      this.#changed.add(path.relative(config.root, file).split(path.sep).join('/'))
+      this.#wake()
+    })
+    stopped.addEventListener('abort', () => this.#wake())
+  }
+
+  /**
+   * To be called when a cycle is over.
+   * @param {(rewritten: string[]) => void} waits told when there is nothing to do now
+   * @returns {Promise<Set<string> | null>} what has changed since the cycle before began; null: the session was stopped
+   */
+  async next(waits) {
+    const endedAt = Date.now()
+    /** @type {Set<string>} */
+    const during = new Set()
+    let waiting = false
+    const wait = (/** @type {string[]} */ rewritten) => {
+      if (!waiting || rewritten.length > 0) waits(rewritten)
+      waiting = true
+    }
+    if (this.#changed.size === 0) wait([])
+    for (;;) {
+      const concerned = await this.#batch()
+      if (concerned === null) return null
+      for (const file of concerned) if (hasChangedBefore(path.join(this.config.root, file), endedAt)) during.add(file)
+      const rewritten = concerned.filter(file => during.has(file) && (this.#during.get(file) ?? 0) + 1 >= REWRITTEN)
+      if (concerned.length > rewritten.length) {
+        this.#during = new Map([...during].map(file => [file, (this.#during.get(file) ?? 0) + 1]))
+        return new Set(concerned)
+      }
+      wait(rewritten)
+    }
+  }
+
+  close() {
+    return this.watcher.close()
+  }
+
+  /** Files that belong together; those that results do not depend on are left out. `null`: the session was stopped. */
+  async #batch() {
+    while (this.#changed.size === 0 && !this.stopped.aborted) {
+      await new Promise(resolve => {
+        this.#wake = () => resolve(undefined)
+      })
+    }
+    await this.#settled()
+    if (this.stopped.aborted) return null
+    const now = inputs(this.config)
+    const concerned = [...this.#changed].filter(file => now.has(file) || this.known.has(file))
+    this.#changed.clear()
+    this.known = now
+    return concerned
+  }
+
+  /** Until nothing more comes. */
+  async #settled() {
+    const { setTimeout: sleep } = require('node:timers/promises')
+    for (let before = -1; before !== this.#changed.size && !this.stopped.aborted; ) {
+      before = this.#changed.size
+      await sleep(TOGETHER)
+    }
+  }
+}
+
+/**
+ * @param {Session} session
+ * @returns {Promise<Changes>}
+ */
+async function watchFiles(session) {
+  const { root, output, reporters } = session.config
+  const chokidar = require('chokidar')
+  const skipped = new Set([path.join(root, '.git'), output, ...(await ignoredFolders(session))])
+  const reports = reporters.flatMap(([, options]) => options.output ?? [])
+  // A report that is being written has another name.
+  const isReport = (/** @type {string} */ file) => reports.some(report => file.startsWith(report))
+  const ignored = (/** @type {string} */ file) => path.basename(file) === 'node_modules' || skipped.has(file) || isReport(file)
+  const watcher = chokidar.watch(root, { ignored, ignoreInitial: true, followSymlinks: false })
+  const ready = once(watcher, 'ready')
+  try {
+    const changes = new Changes(session, watcher)
+    await ready
+    return changes
+  } catch (error) {
+    await watcher.close()
+    throw error
+  }
+}
+
+/**
+ * Folders that git ignores, and that hold nothing that results depend on: they may have thousands of others in them.
+ * @param {Session} session
+ * @returns {Promise<string[]>} absolute; none where there is no git
+ */
+async function ignoredFolders({ config, capture }) {
+  const command = ['git', 'ls-files', '--others', '--ignored', '--exclude-standard', '--directory', '-z']
+  try {
+    const { exitCode, stdout } = await capture({ command, cwd: config.root })
+    if (exitCode !== 0) return []
+    const known = [...inputs(config)]
+    const folders = stdout.split('\0').filter(name => name.endsWith('/') && !known.some(file => file.startsWith(name)))
+    return folders.map(name => path.join(config.root, name))
+  } catch {
+    return []
+  }
+}
+
+/**
+ * @param {string} file
+ * @param {number} time milliseconds since 1970
+ */
+function hasChangedBefore(file, time) {
+  // What is gone tells nothing: it counts as a change of now.
+  const stat = fs.statSync(file, { throwIfNoEntry: false })
+  return stat !== undefined && stat.ctimeMs <= time
+}
+
+/**
+ * @param {import('./config/index.js').ResolvedConfig} config
+ * @returns {Set<string>} paths from the root
+ */
+function inputs({ root, output, cache }) {
+  return new Set(JSON.parse(native.inputFiles(JSON.stringify({ root, output, patterns: cache.inputs }))))
+}
+
+module.exports = { watchFiles }
