@@ -255,6 +255,8 @@ export interface RunOptions {
   signal?: AbortSignal
   /** Told of everything, in order. What it throws ends the run. */
   onEvent?: (event: RunEvent) => void
+  /** Whether `testOutput` is told of. @default false */
+  stream?: boolean
   /** Whether the reporters of the config write. @default false for `run()`, true for the command */
   reporters?: boolean
 }
@@ -403,7 +405,7 @@ export type RunEvent =
   | { type: 'stopping'; at: number; reason: string }
   | { type: 'runFinished'; at: number; result: RunResult }
 
-export type SetupStep = 'globalSetup' | 'globalTeardown' | 'workerSetup' | 'workerTeardown' | 'secrets' | 'list'
+export type SetupStep = 'globalSetup' | 'globalTeardown' | 'workerSetup' | 'workerTeardown'
 
 /**
  * Runs tests. What is wrong with the config, or in a setup, rejects with a `BrokerError` (`invalid_config`, `setup_failed`, …); tests that fail do not.

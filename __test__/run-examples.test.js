@@ -110,10 +110,10 @@ describe('orchestrator', () => {
     example.edit('src/app.js', 'console.log(`learned', 'console.log(process.env.OPENROUTER_API_KEY, `learned')
     const failed = await example.run('--file', 'known-sites')
     assert.equal(failed.code, 1, failed.output)
-    assert.match(failed.output, /output of server\n(?:.*\n)*? +│ \S+ learned one\.example\n/)
+    assert.match(failed.output, /output of server\n(?:.*\n)*? +│ \[hidden\] learned one\.example\n/)
     const [{ status, attempts }] = failed.report.tests
     assert.equal(status, 'failed')
-    assert.match(String(attempts[0].output), /key \S+/)
+    assert.match(String(attempts[0].output), /key \[hidden\]/)
     assert.match(attempts[0].serverLogs[0].output, /learned one\.example/)
     assert.doesNotMatch(failed.output + example.leftBehind(), /sk-or-example-only/)
 
@@ -152,6 +152,7 @@ describe('services', () => {
   before(
     () => {
       pytest = toolchains.pytest('8')
+      installDependencies(path.join(root, 'examples', 'services'))
     },
     { timeout: 5 * MINUTE }
   )
@@ -183,6 +184,7 @@ describe('services', () => {
     assert.match(example.read('.ephemeral-broker/report.html'), /<html/)
     assert.match(example.read('.ephemeral-broker/junit.xml'), /<testsuite name="payments"/)
     assertCached(await example.run('-j', 'auto'), 6)
+    assert.deepEqual(await example.node('run.mjs', 'users', 'payments'), { code: 0, output: 'users: 2/2 passed\npayments: 1/1 passed\n' })
   })
 
   it('keeps all workers together within the rate, and lends an account to one test at a time', limit, async t => {
@@ -207,6 +209,8 @@ describe('services', () => {
       ofType(alone.events, 'serverStarted').map(({ server }) => server),
       ['users']
     )
+    const each = await example.run('--service', 'users', '--parallel-mode', 'test', '-j', '2')
+    assert.deepEqual([each.code, each.report.counts.passed], [0, 4], each.output)
     const two = await example.run('--service', 'users', '--service', 'orders', '--parallel', '4', '--parallel-mode', 'service')
     assert.deepEqual(statuses(two.report), {
       'users:services/users/modules/test_create.py': 'cached',

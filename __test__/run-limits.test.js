@@ -134,15 +134,21 @@ describe('starts', { concurrency: 3 }, () => {
     }
   })
 
-  test('come at once up to the burst', async t => {
-    const made = project(
-      t,
-      {},
-      { workers: 3, rateLimits: { api: { perMinute: 1, burst: 3 } }, limits: ['api'], tests: all(['a', 'b', 'c'], 'exit 0') }
-    )
+  test('come at once up to the burst, which is no more than the rate', async t => {
+    const config = (/** @type {number} */ burst) => ({
+      workers: 3,
+      rateLimits: { api: { perMinute: 3, burst } },
+      limits: ['api'],
+      tests: all(['a', 'b', 'c'], 'exit 0')
+    })
+    const made = project(t, {}, config(3))
     const run = await runCli(made)
     assert.deepEqual([run.code, run.report.counts.passed], [0, 3])
-    assert.ok(run.report.duration < 20_000)
+    assert.ok(run.report.duration < 15_000)
+    made.write('ephemeral-broker.json', config(4))
+    const wrong = await runCli(made)
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.stderr, /rateLimits\.api\.burst is 4; allowed is 1 to 3, as many as perMinute/)
   })
 
   test('that wait for their turn end with the run', async t => {
@@ -204,6 +210,14 @@ describe('the broker of a run', () => {
     assert.match(resource, /accounts/)
     assert.ok(duration >= 200, `${duration} ms`)
     assert.ok(run.report.broker)
+  })
+
+  test('that cannot take the values of the config ends the run', async t => {
+    const made = project(t, {}, { values: { big: 'x'.repeat(300_000) }, tests: all(['a'], 'echo a >> ran') })
+    const run = await runCli(made)
+    assert.equal(run.code, 2)
+    assert.match(run.stderr, /too_large/)
+    assert.deepEqual(made.lines('ran'), [])
   })
 
   test('gives back what a test that was killed has held', async t => {

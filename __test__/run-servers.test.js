@@ -388,7 +388,7 @@ describe('what a server writes', { concurrency: 4 }, () => {
     assert.equal(run.code, 1)
     const [{ name, output, log }] = run.test('failing').attempts[0].serverLogs
     assert.deepEqual([name, output], ['server', 'asked for /meanwhile\n'])
-    assert.match(fs.readFileSync(log, 'utf8'), /\/before\n.*\/meanwhile\n.*\/after\n/s)
+    assert.match(fs.readFileSync(String(log), 'utf8'), /\/before\n.*\/meanwhile\n.*\/after\n/s)
     assert.deepEqual(run.test('before').attempts[0].serverLogs, [])
     assert.match(run.stdout, /asked for \/meanwhile/)
     assert.doesNotMatch(run.stdout, /asked for \/after/)

@@ -210,6 +210,19 @@ describe('On a terminal', { skip: skip || (script ? false : 'needs script'), tim
     assert.ok(!phases.some(phase => phase.startsWith('interrupted')), String(phases))
     assert.equal(reportOf(project).exitCode, 130)
   })
+
+  it('that is closed, a run ends gracefully as well', async () => {
+    const { project } = own
+    project.forget()
+    const command = ['script', '-qefc', `exec ${process.execPath} ${BIN} run`, '/dev/null']
+    const run = start(project, { command, env: { TEST_TAKES: '60', TERM: 'xterm' }, stdio: ['pipe', 'pipe', 'pipe'] })
+    await run.reached('test-t2')
+    run.child.kill('SIGKILL')
+    await run.exit
+    await run.gone()
+    assert.ok(project.phases().includes('torn'))
+    assert.equal(reportOf(project).exitCode, 129)
+  })
 })
 
 describe('When nobody reads any more', { skip, concurrency: 2, timeout: 60_000 }, () => {

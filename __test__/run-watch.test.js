@@ -105,7 +105,7 @@ describe('--watch', { skip, concurrency: 2, timeout: 120_000 }, () => {
   it('asks the cache: what has passed with these inputs is not run', () =>
     watching(
       'cached',
-      { config: { cache: { inputs: ['tests/**', 'lib/**'] } }, files: { 'lib/x': '1' } },
+      { config: { server: undefined, cache: { inputs: ['tests/**', 'lib/**'] } }, files: { 'lib/x': '1' } },
       async (watched, { waits, output }) => {
         await waits()
         watched.write('lib/x', '2')
@@ -174,8 +174,16 @@ describe('--watch', { skip, concurrency: 2, timeout: 120_000 }, () => {
       }
     ))
 
+  it('says that a config which has changed is not used', () =>
+    watching('config', {}, async (watched, { waits, output }) => {
+      await waits()
+      watched.write('ephemeral-broker.json', JSON.stringify({ ...watched.config, workers: 2 }))
+      await waits()
+      assert.match(output(), /^ephemeral-broker\.json has changed: end this and start it again to use it\.$/m)
+    }))
+
   it('ends in the midst of a cycle, too', () =>
-    watching('midst', {}, async (watched, { waits, reached, output }) => {
+    watching('midst', {}, async (watched, { reached, output }) => {
       watched.hold()
       await reached(/^test-/)
       assert.equal(output().includes('Waiting'), false)

@@ -183,6 +183,7 @@ fn open(root: &Path, settings: &Settings, inputs: Option<&[&str]>) -> ResultCach
         path: "/bin/run".into(),
         size: settings.program.into(),
         modified: None,
+        content: None,
     };
     ResultCache::open(&plan(root, settings, inputs), &root.join(".ephemeral-broker"), &environment, &[Some(program)])
         .unwrap()

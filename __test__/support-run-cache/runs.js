@@ -46,7 +46,11 @@ function write(root, files) {
 async function runIn(root, config, options) {
   /** @type {import('../../run.js').RunEvent[]} */
   const events = []
-  const result = await run(config, { root, ...options, onEvent: event => (events.push(event), options?.onEvent?.(event)) })
+  const onEvent = (/** @type {import('../../run.js').RunEvent} */ event) => {
+    events.push(event)
+    options?.onEvent?.(event)
+  }
+  const result = await run(config, { root, ...options, onEvent })
   return { result, events, statuses: statusesOf(result) }
 }
 

@@ -74,7 +74,9 @@ class Shapes {
       case 'list':
         return Array.isArray(value) ? value.flatMap((item, index) => this.#faults(type.of, item, `${at}[${index}]`)) : wrong('a list')
       case 'map':
-        return isObject(value) ? Object.entries(value).flatMap(([key, item]) => this.#faults(type.of, item, `${at}.${key}`)) : wrong('a table')
+        return isObject(value)
+          ? Object.entries(value).flatMap(([key, item]) => this.#faults(type.of, item, `${at}.${key}`))
+          : wrong('a table')
       case 'object':
         return isObject(value) ? this.#membersFaults(type.members, value, at) : wrong('an object')
       case 'union':

@@ -118,7 +118,12 @@ function current(file) {
  * @returns {import('../../run.js').RunConfig}
  */
 function configOf(world, root, out) {
-  const env = { WORLD_ENV: world.env, WORLD_OUT: out, WORLD_TOOL: path.join(root, '../tool'), WORLD_LOCK: path.join(root, 'package-lock.json') }
+  const env = {
+    WORLD_ENV: world.env,
+    WORLD_OUT: out,
+    WORLD_TOOL: path.join(root, '../tool'),
+    WORLD_LOCK: path.join(root, 'package-lock.json')
+  }
   return {
     tests: TESTS,
     run: ['../test.sh', '{test}', world.argument, '{group}'],
@@ -126,7 +131,9 @@ function configOf(world, root, out) {
     isolation: world.isolation,
     env,
     dir: { template: 'template', files: { seed: world.seed } },
-    services: [{ name: 'said', command: `printf ${world.server} > "$DATA_DIR/server"; echo up; exec sleep 1000`, port: false, ready: { log: 'up' } }],
+    services: [
+      { name: 'said', command: `printf ${world.server} > "$DATA_DIR/server"; echo up; exec sleep 1000`, port: false, ready: { log: 'up' } }
+    ],
     globalSetup: `echo WORLD_SETUP=${world.setup} >> "$EPHEMERAL_ENV"`,
     secrets: { file: '../secrets.json' },
     cache: { inputs: ['src'], toolchain: [['cat', '../tool']] }

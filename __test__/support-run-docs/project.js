@@ -69,10 +69,10 @@ class Project {
     this.#git(...who, 'commit', '-q', '-m', 'all')
   }
 
-  /** As after a checkout, with what was installed. */
+  /** As after a checkout, with what was installed and how it is configured. */
   restore() {
     this.#git('checkout', '-q', '.')
-    this.#git('clean', '-fdxq', '-e', 'node_modules')
+    this.#git('clean', '-fdxq', '-e', 'node_modules', '-e', 'ephemeral-broker.*')
   }
 
   /** @param {string[]} args */

@@ -73,6 +73,11 @@ class Example {
     return execute('npm', ['run', ...args], this.root, this.env)
   }
 
+  /** @param {...string} args */
+  node(...args) {
+    return execute(process.execPath, args, this.root, this.env)
+  }
+
   /** @param {string} file */
   path(file) {
     return path.join(this.root, file)

@@ -3,6 +3,7 @@
 
 /** What a run leaves behind: processes, directories, sockets, ports. Found from outside, with nothing that the runner itself uses. */
 
+const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const net = require('node:net')
 const path = require('node:path')
@@ -20,6 +21,10 @@ const PATIENCE = 5000
  * @returns {string[]} id and command
  */
 function processesWith(texts) {
+  if (process.platform !== 'linux') {
+    const all = execFileSync('ps', ['-A', '-E', '-ww', '-o', 'pid=,command='], { encoding: 'utf8', maxBuffer: 2 ** 26 }).split('\n')
+    return all.filter(line => texts.some(text => line.includes(text)) && Number.parseInt(line, 10) !== process.pid)
+  }
   const found = []
   for (const pid of fs.readdirSync('/proc').filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)) {
     try {
@@ -39,10 +44,20 @@ function processesWith(texts) {
  */
 async function traces({ mark, tmp, ports }) {
   const processes = processesWith([mark, tmp]).map(each => `process ${each}`)
-  const files = fs.readdirSync(tmp, { recursive: true }).map(each => `file ${path.join(tmp, String(each))}`)
+  const files = filesIn(tmp).map(each => `file ${path.join(tmp, each)}`)
   const open = []
   for (const port of ports()) if ((await said(port)).includes(mark)) open.push(`port ${port}`)
   return [...processes, ...files, ...open]
+}
+
+/** @param {string} folder */
+function filesIn(folder) {
+  try {
+    return fs.readdirSync(folder, { recursive: true }).map(String)
+  } catch {
+    // It is being removed: what is left of it is seen by the next look.
+    return fs.readdirSync(folder)
+  }
 }
 
 /**

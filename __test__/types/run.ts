@@ -1,6 +1,15 @@
 // `run()` as its users write it. Compiled here, and against the packed package in package.test.js; never run.
 
-import { type AttemptResult, BrokerError, defineConfig, type RunConfig, type RunEvent, type RunOptions, type RunResult, run } from 'ephemeral-broker'
+import {
+  type AttemptResult,
+  BrokerError,
+  defineConfig,
+  type RunConfig,
+  type RunEvent,
+  type RunOptions,
+  type RunResult,
+  run
+} from 'ephemeral-broker'
 import { holds, type Same } from './support.js'
 
 const config = defineConfig({

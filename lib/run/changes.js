@@ -33,7 +33,7 @@ class Changes {
     this.watcher = watcher
     this.known = inputs(config)
     watcher.on('all', (_event, file) => {
-      this.#changed.add(path.relative(config.root, file).split(path.sep).join('/'))
+      this.#changed.add(fromRoot(config.root, file))
       this.#wake()
     })
     stopped.addEventListener('abort', () => this.#wake())
@@ -57,8 +57,9 @@ class Changes {
     for (;;) {
       const concerned = await this.#batch()
       if (concerned === null) return null
-      for (const file of concerned) if (hasChangedBefore(path.join(this.config.root, file), endedAt)) during.add(file)
-      const rewritten = concerned.filter(file => during.has(file) && (this.#during.get(file) ?? 0) + 1 >= REWRITTEN)
+      const before = concerned.filter(file => hasChangedBefore(path.join(this.config.root, file), endedAt))
+      for (const file of before) during.add(file)
+      const rewritten = before.filter(file => (this.#during.get(file) ?? 0) + 1 >= REWRITTEN)
       if (concerned.length > rewritten.length) {
         this.#during = new Map([...during].map(file => [file, (this.#during.get(file) ?? 0) + 1]))
         return new Set(concerned)
@@ -140,6 +141,15 @@ async function ignoredFolders({ config, capture }) {
 }
 
 /**
+ * As inputs are named.
+ * @param {string} root
+ * @param {string} file absolute
+ */
+function fromRoot(root, file) {
+  return path.relative(root, file).split(path.sep).join('/')
+}
+
+/**
  * @param {string} file
  * @param {number} time milliseconds since 1970
  */
@@ -157,4 +167,4 @@ function inputs({ root, output, cache }) {
   return new Set(JSON.parse(native.inputFiles(JSON.stringify({ root, output, patterns: cache.inputs }))))
 }
 
-module.exports = { watchFiles }
+module.exports = { fromRoot, watchFiles }

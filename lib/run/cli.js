@@ -17,6 +17,9 @@ const EXTENSIONS = { json: 'report.json', jsonl: 'events.jsonl', junit: 'junit.x
 /** Before any test was run: the config, a list or a setup is wrong. */
 const SETUP = 2
 
+/** What becomes of work in hand when a signal ends it: no news. */
+const STOPPED = new Set(['aborted', 'list_failed', 'setup_failed'])
+
 /**
  * @typedef {import('../cli/run-options.js').RunRequest} RunRequest
  * @typedef {import('../cli/output.js').Context} Context
@@ -96,8 +99,9 @@ function watchTests(session, ended, context) {
     for (const file of rewritten) console.log(`${file} changes each time that tests run: not run again for that.`)
     console.log('Waiting for changes. Ctrl-C ends.')
   }
+  const outdated = (/** @type {string} */ file) => console.log(`${file} has changed: end this and start it again to use it.`)
   const failed = (/** @type {import('../../run.js').RunError} */ { code, message }) => printError(code, message, context)
-  return require('./watch.js').watch(session, { ended, waits, failed })
+  return require('./watch.js').watch(session, { ended, waits, outdated, failed })
 }
 
 /**
@@ -114,7 +118,7 @@ async function untilSignals(session, context, work) {
     const signal = signals.first()
     if (!signal) throw error
     const { code, message } = /** @type {any} */ (error)
-    if (code !== 'aborted') printError(code ?? 'run_failed', message, context)
+    if (!STOPPED.has(code)) printError(code ?? 'run_failed', message, context)
     return require('./reporters/counts.js').signalExit(signal)
   } finally {
     signals.off()

@@ -232,7 +232,8 @@ function twice(id, mode) {
  * @param {string | null} file
  */
 function groupOf(template, project, file) {
-  const values = { project, file: file ?? '', dirname: file === null ? '' : path.posix.dirname(file) }
+  // Tests that have no file are told apart by their project alone.
+  const values = { project, file: file ?? project, dirname: file === null ? project : path.posix.dirname(file) }
   return template?.replace(/\{(project|file|dirname)\}/g, (_, key) => values[/** @type {keyof typeof values} */ (key)])
 }
 

@@ -38,7 +38,13 @@ class Hosting {
   async start() {
     const pipe = await inOwnEnvironment(() => this.#broker.start())
     this.#client = new Client(pipe, { secret: this.#secret, name: 'run' })
-    await this.#declare(this.#client)
+    try {
+      await this.#declare(this.#client)
+    } catch (error) {
+      // Left alone it would keep this process alive.
+      await this.stop()
+      throw error
+    }
     return { EPHEMERAL_PIPE: pipe, EPHEMERAL_SECRET: this.#secret }
   }
 

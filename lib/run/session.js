@@ -10,21 +10,20 @@ const path = require('node:path')
 const { BrokerError } = require('../errors.js')
 const { Hosting } = require('./hosting.js')
 const { changedFiles } = require('./changed.js')
+const { Ledger, NOTHING } = require('./ledger.js')
 const { listTests, selectTests } = require('./listing.js')
 const { makeLogs } = require('./logs.js')
 const { makePlan } = require('./plan.js')
-const { summarize } = require('./reporters/counts.js')
 const { readSecrets } = require('./secrets.js')
 const { Service } = require('./service.js')
 const { readToolchain } = require('./toolchain.js')
-const SETTLED = 'nothing to run: of the tests that were asked for, none has failed, is new or is concerned by a change'
 
 /**
  * @typedef {import('./config/index.js').ResolvedConfig} Config
  * @typedef {import('../../run.js').RunOptions} Options
  * @typedef {import('../../run.js').RunEvent} RunEvent
  * @typedef {import('../../run.js').RunResult} RunResult
- * @typedef {import('../../run.js').TestResult} TestResult
+ * @typedef {import('./ledger.js').Summary} Summary
  * @typedef {import('./listing.js').ListedTest} ListedTest
  * @typedef {Options & { stream?: boolean }} SessionOptions
  *
@@ -34,31 +33,14 @@ const SETTLED = 'nothing to run: of the tests that were asked for, none has fail
  * @property {'none' | 'shard' | 'settled' | null} empty why none were chosen: none fits, none is in this shard, or of those that fit none has failed
  * or changed
  * @property {RunResult['shard']} shard
- *
- * @typedef {object} Summary what the core says of a cycle, beside its tests
- * @property {import('../../run.js').RunError[]} errors
- * @property {boolean} timedOut
- * @property {boolean} setupFailed
- * @property {string[]} kept
- * @property {string[]} notes
- * @property {string} [untold] why the core was never told of the tests
  */
 
 class Session {
   #stopped = new AbortController()
   /** What the signal asked for, once it did. @type {string | null} */
   #interrupted = null
-  /** @type {Map<string, { worker: number }>} tests that run now, by id */
-  #running = new Map()
-  /** @type {Map<string, TestResult>} */
-  #results = new Map()
-  /** When this cycle began: by the clock that only goes forward, and by the one on the wall. */
-  #began = performance.now()
-  #startedAt = Date.now()
-  /** What the core counts from. */
-  #opened = this.#began
   #cycles = 0
-  /** The folder for logs; servers that are kept write there on and on. @type {string | undefined} */
+  /** Where logs are; servers that are kept write there on and on. @type {ReturnType<typeof makeLogs> | undefined} */
   #logs
   #off = () => {}
   /** Servers and directories of an earlier time are there. */
@@ -73,6 +55,7 @@ class Session {
   constructor(config, options) {
     this.config = config
     this.options = options
+    this.ledger = new Ledger(config)
     this.hosting = new Hosting(config, wait => this.#onWait(wait))
   }
 
@@ -88,7 +71,7 @@ class Session {
       await this.hosting.stop()
       throw error
     }
-    this.#opened = performance.now()
+    this.ledger.open()
     this.found = found
     this.#listen()
     // Asked for before there was anybody who could do it.
@@ -124,11 +107,8 @@ class Session {
    * @throws {BrokerError} `invalid_config`, `list_failed`, `setup_failed`, …
    */
   async cycle({ keep = false, narrow = tests => tests } = {}) {
-    if (this.#cycles++ > 0) {
-      this.#began = performance.now()
-      this.#startedAt = Date.now()
-    }
-    this.#results.clear()
+    // The first began with the session.
+    if (this.#cycles++ > 0) this.ledger.begin()
     /** @type {Tests} */
     let tests = { listing: { tests: [], projects: new Map() }, chosen: [], empty: null, shard: null }
     let failed = null
@@ -138,8 +118,8 @@ class Session {
       failed = this.#outcomeOf(error)
     }
     const { chosen } = tests
-    this.#logs ??= makeLogs(this.config.output, this.#startedAt, this.runId)
-    const logs = this.#logs
+    this.#logs ??= makeLogs(this.config.output, this.ledger.startedAt, this.runId)
+    const { folder: logs, note } = this.#logs
     this.#tellStart(tests, logs)
     let summary = failed
     try {
@@ -149,7 +129,8 @@ class Session {
       summary = this.#outcomeOf(error)
     }
     if (summary.untold) this.#giveUp(chosen, summary.untold)
-    return this.#conclude(tests, summary)
+    const notes = note === null ? summary.notes : [note, ...summary.notes]
+    return this.ledger.conclude(tests, { ...summary, notes }, { runId: this.runId, interrupted: this.#interrupted })
   }
 
   /**
@@ -231,20 +212,12 @@ class Session {
   }
 
   /**
-   * Every test ends in something, those too that the core was never told of.
    * @param {ListedTest[]} chosen
    * @param {string} reason
    */
   #giveUp(chosen, reason) {
-    this.#tell({ type: 'stopping', at: this.#at(), reason })
-    for (let repeat = 1; repeat <= this.config.repeat; repeat++) {
-      for (const { id, project, group, file, name, tags } of chosen) {
-        const status = /** @type {const} */ ('not_run')
-        const result = { id, project, group, file, name, tags, status, duration: 0, repeat, attempts: [], reason, why: null }
-        this.#results.set(`${repeat} ${id}`, result)
-        this.#tell({ type: 'testFinished', at: this.#at(), result })
-      }
-    }
+    this.#tell({ type: 'stopping', at: this.#at, reason })
+    for (const result of this.ledger.giveUp(chosen, reason)) this.#tell({ type: 'testFinished', at: this.#at, result })
   }
 
   /**
@@ -254,7 +227,7 @@ class Session {
   #tellStart({ chosen, shard }, logs) {
     const { root, workers, repeat } = this.config
     const total = chosen.length * repeat
-    this.#tell({ type: 'runStarted', at: this.#at(), runId: this.runId, startedAt: this.#startedAt, workers, total, root, logs, shard })
+    this.#tell({ type: 'runStarted', at: this.#at, runId: this.runId, startedAt: this.ledger.startedAt, workers, total, root, logs, shard })
   }
 
   /**
@@ -280,47 +253,8 @@ class Session {
     return this.#service.execute(plan, { logs, store: config.output, keep })
   }
 
-  /**
-   * @param {Tests} chosen
-   * @param {Summary} summary
-   * @returns {RunResult}
-   */
-  #conclude({ chosen, empty, shard }, { errors, timedOut, setupFailed, kept, notes }) {
-    const { config } = this
-    const tests = []
-    for (let repeat = 1; repeat <= config.repeat; repeat++) {
-      for (const { id } of chosen) {
-        const result = this.#results.get(`${repeat} ${id}`)
-        // Every test ends in something: that one did not is the gravest of errors.
-        if (result === undefined) errors = [...errors, lost(id)]
-        else tests.push(result)
-      }
-    }
-    const flags = {
-      failOnFlaky: config.failOnFlaky,
-      passWithNoTests: config.passWithNoTests,
-      interrupted: this.#interrupted,
-      timedOut,
-      setupFailed,
-      empty
-    }
-    return {
-      runId: this.runId,
-      startedAt: this.#startedAt,
-      duration: this.#at(),
-      workers: config.workers,
-      ...summarize({ tests, errors, flags }),
-      tests,
-      errors,
-      shard,
-      notes: [...notes, ...kept.map(dir => `kept: ${dir}`), ...(empty === 'settled' ? [SETTLED] : [])],
-      // Known when it has stopped.
-      broker: null
-    }
-  }
-
-  #at() {
-    return performance.now() - this.#began
+  get #at() {
+    return this.ledger.at
   }
 
   /** @param {RunEvent} event */
@@ -337,29 +271,14 @@ class Session {
 
   /** @param {RunEvent} event of the core */
   #onEvent(event) {
-    this.#setClock(event)
+    this.ledger.take(event)
     if (event.type === 'stopping' && this.#interrupted !== null) event.reason = `the run was stopped: ${this.#interrupted}`
-    if (event.type === 'testStarted') this.#running.set(event.id, event)
-    if (event.type === 'testFinished') {
-      const { result } = event
-      this.#running.delete(result.id)
-      this.#results.set(`${result.repeat} ${result.id}`, result)
-    }
     this.#tell(event)
-  }
-
-  /** The core counts from the first cycle on. @param {RunEvent} event */
-  #setClock(event) {
-    const ahead = this.#opened - this.#began
-    event.at += ahead
-    if (event.type === 'attemptFinished') event.result.at += ahead
-    if (event.type === 'testFinished') for (const attempt of event.result.attempts) attempt.at += ahead
   }
 
   /** @param {{ test: string | null, resource: string, duration: number }} wait */
   #onWait({ test, resource, duration }) {
-    const worker = (test === null ? undefined : this.#running.get(test))?.worker ?? null
-    this.#tell({ type: 'waited', at: this.#at(), id: test, worker, resource, duration })
+    this.#tell({ type: 'waited', at: this.#at, id: test, worker: this.ledger.workerOf(test), resource, duration })
   }
 
   #listen() {
@@ -380,17 +299,9 @@ function socketsOf(pipe) {
   return process.platform === 'win32' ? [] : [pipe, path.dirname(pipe)]
 }
 
-/** @type {Summary} */
-const NOTHING = { errors: [], timedOut: false, setupFailed: false, kept: [], notes: [] }
-
 /** @returns {Record<string, string>} without what is not set */
 function environment() {
   return /** @type {Record<string, string>} */ (Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== undefined)))
-}
-
-/** @param {string} id */
-function lost(id) {
-  return { code: 'run_failed', message: `run_failed: nobody knows how ${id} ended`, output: null, log: null }
 }
 
 module.exports = { Session }

@@ -15,13 +15,18 @@ const { BrokerError } = require('../errors.js')
 async function readToolchain({ cache, root }, { projects }, capture) {
   const given = cache.toolchain?.map(command => ('shell' in command ? command.shell : command.argv))
   const commands = given ?? [...projects.values()].flatMap(project => project.toolchain)
-  const distinct = new Map(commands.map(command => [JSON.stringify(command), command]))
+  const distinct = new Map(commands.map(command => [nameOf(command), command]))
   const printed = [...distinct].map(async ([name, command]) => {
     const { exitCode, stdout, stderr } = await capture({ command, cwd: root })
     if (exitCode !== 0) throw new BrokerError('setup_failed', `cache.toolchain: ${name} ended with exit code ${exitCode}: ${stderr.trim()}`)
     return [name, stdout.trim()]
   })
   return Object.fromEntries(await Promise.all(printed))
+}
+
+/** As a person would write it; words with spaces in quotes, so that no two commands read the same. @param {import('../../run.js').Command} command */
+function nameOf(command) {
+  return typeof command === 'string' ? command : command.map(word => (/[\s"]|^$/.test(word) ? JSON.stringify(word) : word)).join(' ')
 }
 
 module.exports = { readToolchain }

@@ -8,7 +8,7 @@
  * does not know better. What changes during a cycle leads to another.
  */
 
-const { watchFiles } = require('./changes.js')
+const { fromRoot, watchFiles } = require('./changes.js')
 
 /**
  * @typedef {InstanceType<typeof import('./session.js').Session>} Session
@@ -18,14 +18,23 @@ const { watchFiles } = require('./changes.js')
  */
 
 /**
+ * @typedef {object} Tell
+ * @property {(result: RunResult) => Promise<void>} [ended] a cycle is over
+ * @property {(rewritten: string[]) => void} [waits] nothing has changed since, but for these files that tests rewrite each time
+ * @property {(file: string) => void} [outdated] the config file has changed: what holds is what it was
+ * @property {(error: RunError) => void} [failed] in the end
+ */
+
+/**
  * Until the session is stopped.
  * @param {Session} session
- * @param {{ ended?: (result: RunResult) => Promise<void>, waits?: (rewritten: string[]) => void, failed?: (error: RunError) => void }} [tell]
- * `ended`: a cycle is over; `waits`: nothing has changed since, but for files that tests rewrite each time; `failed`: in the end
+ * @param {Tell} [tell]
  * @returns {Promise<RunResult>} that of the last cycle
  */
-async function watch(session, { ended, waits = () => {}, failed } = {}) {
+async function watch(session, { ended, waits = () => {}, outdated, failed } = {}) {
   await session.open()
+  const { root, file } = session.config
+  const config = file && fromRoot(root, file)
   let changes
   let result
   try {
@@ -38,6 +47,7 @@ async function watch(session, { ended, waits = () => {}, failed } = {}) {
       session.finish(result)
       await ended?.(result)
       changed = await changes.next(waits)
+      if (config !== null && changed?.has(config)) outdated?.(config)
     } while (changed !== null)
     for (const error of await session.end()) {
       result.errors.push(error)

@@ -9,6 +9,9 @@ use std::fs;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// How long a process may take to run its program, on a machine that has much to do.
+const SILENCE: Duration = Duration::from_millis(100);
+
 /// A dead child that Node could be waiting for is taken for an orphan after this.
 const DOUBT: Duration = Duration::from_secs(60);
 
@@ -26,6 +29,21 @@ struct Registry {
     orphans: HashSet<u32>,
     /// Dead children of which it is not known whose they are.
     doubtful: HashMap<u32, Instant>,
+    /// Living children that do not say whose they are, since when they have been seen.
+    silent: HashMap<u32, Instant>,
+    /// Where this process starts no children but those of its hosts: those that it had before.
+    exclusive: Option<HashSet<u32>>,
+}
+
+/// Whether something has outlived its parents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Left {
+    /// Nothing.
+    Nothing,
+    /// A process that does not say whose it is: one that is about to run its program has no environment for a moment.
+    Perhaps,
+    /// A process that is meant.
+    Something,
 }
 
 fn registry() -> MutexGuard<'static, Registry> {
@@ -39,8 +57,12 @@ pub(super) struct Adoption {
 }
 
 impl Adoption {
-    pub(super) fn new(run_id: &str) -> Self {
+    /// `exclusive`: this process starts no children itself as long as this lives.
+    pub(super) fn new(run_id: &str, exclusive: bool) -> Self {
         let mut registry = registry();
+        if exclusive {
+            registry.exclusive = Some(children(std::process::id()).into_iter().collect());
+        }
         if registry.runs.is_empty() {
             let mut was: libc::c_int = 0;
             // SAFETY: the pointer is to an int that lives until after the call.
@@ -63,6 +85,8 @@ impl Drop for Adoption {
         if registry.runs.is_empty() {
             registry.orphans.clear();
             registry.doubtful.clear();
+            registry.silent.clear();
+            registry.exclusive = None;
             if !registry.was_subreaper {
                 set_subreaper(false);
             }
@@ -88,11 +112,13 @@ pub(super) fn remove_leader(pid: u32) {
 /// Whether a process that is meant has outlived its parents. Orphans that are dead are reaped.
 ///
 /// What descends from a leader that is dead descends from an orphan, so a look at this process's own children is enough.
-pub(super) fn is_any_left(scope: &Scope, pipe: Option<u64>) -> bool {
+pub(super) fn look(scope: &Scope, pipe: Option<u64>) -> Left {
     let own = std::process::id();
     let mut registry = registry();
-    let mut left = false;
-    for pid in children(own) {
+    let mut left = Left::Nothing;
+    let children = children(own);
+    registry.silent.retain(|pid, _| children.contains(pid));
+    for pid in children {
         if registry.leaders.contains(&pid) {
             continue;
         }
@@ -108,16 +134,39 @@ pub(super) fn is_any_left(scope: &Scope, pipe: Option<u64>) -> bool {
         }
         let is_meant = scope.group() == Some(stat.group)
             || has_marker(scope)
-            || pipe.is_some_and(|pipe| linux::holds_pipe(pid, pipe));
+            || pipe.is_some_and(|pipe| linux::holds_pipe(pid, pipe))
+            || marker.is_none() && registry.is_stray(pid, scope);
         if is_meant {
             registry.orphans.insert(pid);
-            left = true;
+            left = Left::Something;
+        } else if marker.is_none() && registry.silent.entry(pid).or_insert_with(Instant::now).elapsed() < SILENCE {
+            left = left.max(Left::Perhaps);
         }
     }
     left
 }
 
+/// Orphans without a marker that can be nobody's but this one's.
+pub(super) fn strays(scope: &Scope) -> Vec<u32> {
+    let registry = registry();
+    let is_stray = |pid: &u32| registry.is_stray(*pid, scope) && linux::marker(*pid).is_none();
+    children(std::process::id()).into_iter().filter(is_stray).collect()
+}
+
 impl Registry {
+    /// Whether a child without a marker has lost it on the way here from a process that is meant: it could come from any that runs.
+    fn is_stray(&self, pid: u32, scope: &Scope) -> bool {
+        let is_only_one = match scope {
+            Scope::Process { .. } => self.leaders.len() == 1,
+            Scope::Run { .. } => self.runs.len() == 1,
+        };
+        let is_settled = self.silent.get(&pid).is_some_and(|since| since.elapsed() >= SILENCE / 2);
+        is_only_one
+            && is_settled
+            && !self.leaders.contains(&pid)
+            && self.exclusive.as_ref().is_some_and(|before| !before.contains(&pid))
+    }
+
     /// A child that this process started itself is in its group or leads one, if it does not do strange things. All others are orphans.
     fn reap(&mut self, pid: u32, stat: Stat, own: u32) {
         let own_group = linux::stat(own).map_or(own, |stat| stat.group);
@@ -154,9 +203,9 @@ mod tests {
         let in_file = fs::read_to_string("/proc/thread-self/children").unwrap();
         assert!(in_file.contains(&child.id().to_string()));
         let scope = Scope::Process { group: 1, marker: "nobody.1".into() };
-        assert!(!is_any_left(&scope, None));
+        assert_ne!(look(&scope, None), Left::Something);
         child.kill().unwrap();
-        assert!(!is_any_left(&scope, None));
+        assert_ne!(look(&scope, None), Left::Something);
         assert!(child.wait().is_ok());
     }
 }

@@ -38,7 +38,7 @@ const NAMES: &[(i32, &str)] = &[];
 impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.code, self.signal_name()) {
-            (Some(code), _) => write!(f, "code {code}"),
+            (Some(code), _) => write!(f, "exit code {code}"),
             (None, Some(name)) => f.write_str(&name),
             (None, None) => f.write_str("an unknown end"),
         }

@@ -60,7 +60,7 @@ pub use spawn::{Env, Program, Spawn, SpawnError};
 /// What the system tells of processes.
 mod platform {
     #[cfg(target_os = "linux")]
-    pub(super) use super::adopt::{Adoption, add_leader, is_any_left, remove_leader};
+    pub(super) use super::adopt::{Adoption, Left, add_leader, look, remove_leader, strays};
     #[cfg(target_os = "linux")]
     pub(super) use super::linux::{boot, command, family, start_time};
     #[cfg(all(unix, not(target_os = "linux")))]
@@ -129,6 +129,8 @@ pub struct HostOptions {
     pub dir: PathBuf,
     /// What is removed should this process be killed, beside `dir`: sockets, and after them directories, if they are empty then.
     pub sockets: Vec<PathBuf>,
+    /// Whether this process starts no children itself while the host lives: then all new ones are orphans of the run's, also those that say nothing.
+    pub exclusive: bool,
 }
 
 /// Starts the processes of one run, and sees to it that none outlives it. Use it inside a tokio runtime with I/O and time.
@@ -171,7 +173,7 @@ impl Host {
     /// # Errors
     /// The id is not one, the directory cannot be written or has a run already, or `/bin/sh` cannot be started.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let HostOptions { run_id, dir, sockets } = options;
+        let HostOptions { run_id, dir, sockets, exclusive } = options;
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if run_id.is_empty() || !run_id.chars().all(is_allowed) {
             return Err(HostError::RunId(run_id));
@@ -185,7 +187,7 @@ impl Host {
         })?;
         Ok(Host {
             #[cfg(unix)]
-            _adoption: platform::Adoption::new(&run_id),
+            _adoption: platform::Adoption::new(&run_id, exclusive),
             #[cfg(unix)]
             watchdog: std::sync::Mutex::new(Some(watchdog)),
             record: Arc::new(record),
@@ -256,10 +258,11 @@ impl Host {
         let scope = Scope::run(&self.run_id);
         let deadline = tokio::time::Instant::now() + CLOSE;
         loop {
-            let left = platform::family(&scope, None);
+            let mut left = platform::family(&scope, None);
+            left.extend(platform::strays(&scope));
             left.iter().copied().for_each(unix::kill);
             // Reaps those that were adopted.
-            let adopted = platform::is_any_left(&scope, None);
+            let adopted = platform::look(&scope, None) != platform::Left::Nothing;
             if left.is_empty() && !adopted || tokio::time::Instant::now() >= deadline {
                 return;
             }

@@ -134,10 +134,11 @@ impl Process {
     async fn release_by(&self, deadline: Instant) -> bool {
         let mut pause = LOOK;
         loop {
-            if self.leader.release(!self.output.has_ended()) {
+            let is_late = Instant::now() >= deadline;
+            if self.leader.release(!self.output.has_ended(), !is_late) {
                 return true;
             }
-            if Instant::now() >= deadline {
+            if is_late {
                 return false;
             }
             sleep(pause).await;

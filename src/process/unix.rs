@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::marker::Scope;
-use super::platform;
+use super::platform::{self, Left};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Child;
@@ -79,15 +79,19 @@ impl Leader {
 
     /// Living processes of it, itself too.
     pub(super) fn family(&self) -> Vec<u32> {
-        platform::family(&self.scope, self.pipe)
+        let mut family = platform::family(&self.scope, self.pipe);
+        family.extend(platform::strays(&self.scope));
+        family
     }
 
     /// Reaps it, if nothing else of it is left. `false`: something is.
     ///
-    /// `pipe_is_open`: who holds the pipe belongs to it, even if nothing else shows that.
-    pub(super) fn release(&self, pipe_is_open: bool) -> bool {
-        if platform::is_any_left(&self.scope, self.pipe.filter(|_| pipe_is_open)) {
-            return false;
+    /// `pipe_is_open`: who holds the pipe belongs to it, even if nothing else shows that. `patient`: what may be of it counts too.
+    pub(super) fn release(&self, pipe_is_open: bool, patient: bool) -> bool {
+        match platform::look(&self.scope, self.pipe.filter(|_| pipe_is_open)) {
+            Left::Something => return false,
+            Left::Perhaps if patient => return false,
+            Left::Perhaps | Left::Nothing => {}
         }
         self.reap();
         // SAFETY: the call takes no pointer. Signal 0 only asks, so no stranger is hit.

@@ -112,7 +112,7 @@ impl Leader {
     }
 
     /// Whether nothing of it is left.
-    pub(super) fn release(&self, _pipe_is_open: bool) -> bool {
+    pub(super) fn release(&self, _pipe_is_open: bool, _patient: bool) -> bool {
         self.family().is_empty()
     }
 

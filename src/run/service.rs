@@ -43,6 +43,9 @@ pub struct Options {
     /// Sockets to remove, should this process be killed.
     #[serde(default)]
     pub sockets: Vec<PathBuf>,
+    /// Whether this process starts no children itself.
+    #[serde(default)]
+    pub exclusive: bool,
     /// The environment of what is started.
     pub env: Environment,
 }
@@ -171,6 +174,7 @@ impl Run {
             run_id: options.run_id.clone(),
             dir: options.dir.clone(),
             sockets: options.sockets.clone(),
+            exclusive: options.exclusive,
         })
         .map_err(|error| format!("run_failed: {error}"))?;
         Ok(Rc::new(Self {

@@ -30,7 +30,7 @@ impl Run {
 
     pub(crate) fn at(id: &str, dir: PathBuf) -> Self {
         fs::create_dir_all(&dir).unwrap();
-        let options = HostOptions { run_id: id.into(), dir: dir.clone(), sockets: Vec::new() };
+        let options = HostOptions { run_id: id.into(), dir: dir.clone(), sockets: Vec::new(), exclusive: false };
         Run { host: Host::new(options).unwrap(), id: id.into(), dir }
     }
 

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { bearerAuth } from 'hono/bearer-auth'
+import { HTTPException } from 'hono/http-exception'
 import { dashboard } from './dashboard.js'
 import { scrape } from './scrape.js'
 import { Store } from './store.js'
@@ -12,8 +13,9 @@ export function createApp({ dataDir, token, hasModel }) {
   const app = new Hono()
 
   app.onError((error, c) => {
+    if (error instanceof HTTPException) return error.getResponse()
     console.error(`${c.req.method} ${c.req.path}: ${error.message}`)
-    return error.getResponse?.() ?? c.json({ error: 'internal error' }, 500)
+    return c.json({ error: 'internal error' }, 500)
   })
   app.get('/health', c => c.json({ status: 'ok' }))
   app.get('/dashboard', async c => c.html(dashboard({ sites: await store.sites(), stats: await store.stats(), hasModel })))

@@ -86,8 +86,9 @@ async function list({ mode, command, files, cwd, root, capture }) {
   return ofFiles(found, files)
 }
 
+// Jest gives each module a `jest`.
 /** @type {import('./index.js').Adapter} */
-const jest = {
+const adapter = {
   name: 'jest',
   detect: argv => programOf(argv).name === 'jest',
   list,
@@ -104,4 +105,4 @@ const jest = {
   ]
 }
 
-module.exports = jest
+module.exports = adapter

@@ -42,6 +42,7 @@ function resolveConfig(inputs, problems) {
   const common = resolveSettings(settings, root)
   const projects = resolveProjects(inputs.config, inputs.cliProject, inputs.selected, problems)
   checkLimits(settings, projects, overrides, problems)
+  checkRates(settings.rateLimits, problems)
   checkWhere(projects, overrides, problems)
   return {
     file: inputs.file,
@@ -193,6 +194,20 @@ function checkLimits(settings, projects, overrides, problems) {
       if (known.includes(name)) continue
       problems.push(`limits${at} names ${JSON.stringify(name)}, which is neither in groups nor in rateLimits${didYouMean(name, known)}`)
     }
+  }
+}
+
+/**
+ * What may come at once is part of what may come in a span of time, of the broker's limits too.
+ * @param {Record<string, import('../../../run.js').RateLimit>} rateLimits
+ * @param {string[]} problems
+ */
+function checkRates(rateLimits, problems) {
+  for (const [name, { perSecond = Infinity, perMinute = Infinity, burst = 1 }] of Object.entries(rateLimits)) {
+    const most = Math.max(1, Math.floor(Math.min(perSecond, perMinute)))
+    if (burst <= most) continue
+    const rate = perSecond < perMinute ? 'perSecond' : 'perMinute'
+    problems.push(`${joinPath('rateLimits', name)}.burst is ${burst}; allowed is 1 to ${most}, as many as ${rate}`)
   }
 }
 

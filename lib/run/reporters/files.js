@@ -21,6 +21,15 @@ function reportFailed(file, cause) {
 const beside = (/** @type {string} */ file) => `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`
 
 /**
+ * A device or a pipe (`/dev/stdout`, `/dev/null`) is written into: a file put in its place would be its end.
+ * @param {string} file
+ */
+function isSpecial(file) {
+  const stat = fs.statSync(file, { throwIfNoEntry: false })
+  return stat !== undefined && !stat.isFile() && !stat.isDirectory()
+}
+
+/**
  * Writes a file in one go: a reader, and a run that is killed, never leave half of it. Makes the folders that it needs.
  * @param {string} file
  * @param {string} text
@@ -29,6 +38,7 @@ const beside = (/** @type {string} */ file) => `${file}.${process.pid}-${randomB
 async function writeReport(file, text) {
   const temporary = beside(file)
   try {
+    if (isSpecial(file)) return await fs.promises.writeFile(file, text)
     await fs.promises.mkdir(path.dirname(file), { recursive: true })
     await fs.promises.writeFile(temporary, text)
     await fs.promises.rename(temporary, file)
@@ -50,7 +60,8 @@ class GrowingReport {
     this.file = file
     this.temporary = beside(file)
     try {
-      fs.mkdirSync(path.dirname(file), { recursive: true })
+      if (isSpecial(file)) this.temporary = file
+      else fs.mkdirSync(path.dirname(file), { recursive: true })
       this.#stream = fs.createWriteStream(this.temporary)
       this.#stream.on('error', error => {
         this.#error ??= error
@@ -71,9 +82,9 @@ class GrowingReport {
       const stream = this.#stream
       if (stream !== undefined && this.#error === undefined) await new Promise(done => stream.once('close', () => done(undefined)).end())
       if (this.#error !== undefined) throw this.#error
-      await fs.promises.rename(this.temporary, this.file)
+      if (this.temporary !== this.file) await fs.promises.rename(this.temporary, this.file)
     } catch (error) {
-      await fs.promises.rm(this.temporary, { force: true }).catch(() => undefined)
+      if (this.temporary !== this.file) await fs.promises.rm(this.temporary, { force: true }).catch(() => undefined)
       throw reportFailed(this.file, error)
     }
   }

@@ -102,9 +102,12 @@ function slowest(tests, paint) {
  * @param {Paint} paint
  */
 function errors(result, { cwd, terminal: { color } }, paint) {
+  // Workers whose servers cannot start all say the same.
+  const told = new Set()
+  const isNews = (/** @type {string} */ output) => !told.has(output) && told.add(output)
   return result.errors.flatMap(({ message, output, log }) => [
     `${paint('red', '✗')} ${harmless(message)}`,
-    ...(output?.trim() ? framed('output', { output, log }, { paint, color, cwd }) : []),
+    ...(output?.trim() && isNews(output) ? framed('output', { output, log }, { paint, color, cwd }) : []),
     ''
   ])
 }

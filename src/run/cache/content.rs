@@ -143,14 +143,18 @@ impl Content {
             (Some(before), Some(after))
                 if cfg!(unix) && before.identity == after.identity && before.changed != after.changed =>
             {
-                let coarse =
-                    after.changed.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|time| time.subsec_nanos() == 0);
-                after.changed + if coarse { RACY } else { Duration::from_millis(20) }
+                latest_end(after.changed)
             }
             _ => SystemTime::now(),
         });
         touched.max().unwrap_or_else(SystemTime::now)
     }
+}
+
+/// The last moment that a time in a file system may stand for: they count in ticks.
+pub(super) fn latest_end(time: SystemTime) -> SystemTime {
+    let coarse = time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|time| time.subsec_nanos() == 0);
+    time + if coarse { RACY } else { Duration::from_millis(20) }
 }
 
 fn is_missing(error: &io::Error) -> bool {

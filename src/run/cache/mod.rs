@@ -10,13 +10,14 @@
 //!
 //! Files are read when the run begins, and results recorded under what was read. So a pass is only *pending* at first: [`ResultCache::check`] looks at
 //! all files again, and records what passed before it looked. Where files have changed, it drops what is pending and records nothing further in
-//! the run. A file that was written but holds what it held costs only the passes of tests that had started by then. A failure takes an earlier
-//! pass away at once, on the disk too.
+//! the run. A file that was written but holds what it held, or one that came and went, costs only the passes of tests that had started by then. A
+//! failure takes an earlier pass away at once, on the disk too.
 
 mod content;
 mod digest;
 pub(super) mod disk;
 mod environment;
+mod folders;
 mod keys;
 mod platform;
 mod snapshot;
@@ -215,7 +216,7 @@ impl ResultCache {
             return None;
         }
         let mut pending = std::mem::take(&mut self.pending);
-        let mut writer = String::from("a file");
+        let mut writer = String::from("a file was written");
         match self.snapshot.since() {
             Ok(Since::Unchanged) => {}
             Ok(Since::Touched(until, name)) => {
@@ -231,9 +232,8 @@ impl ResultCache {
         let before = pending.len();
         pending.retain(|(_, started)| self.touched.is_none_or(|until| *started > until));
         let dropped = before - pending.len();
-        let note = (dropped > 0).then(|| {
-            format!("{writer} was written while tests ran: {dropped} of their passes are not recorded in the cache")
-        });
+        let note = (dropped > 0)
+            .then(|| format!("{writer} while tests ran: {dropped} of their passes are not recorded in the cache"));
         let now = disk::now();
         for (test, _) in pending {
             if let Some((id, pass)) = self.keys.pass(test, now) {

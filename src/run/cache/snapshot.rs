@@ -3,6 +3,7 @@
 use super::super::files::{FilesError, Found, Inputs};
 use super::content::{Content, Look};
 use super::digest::{Digest, Parts, hint};
+use super::folders::Folders;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub(super) struct Snapshot {
     files: Vec<File>,
     /// Files that count although they may not be inputs: lockfiles, and the tests' own.
     named: Vec<File>,
+    folders: Folders,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,7 @@ pub(super) struct Difference {
 pub(super) enum Since {
     /// They are as they were, and were so all the time.
     Unchanged,
-    /// They hold what they held; until this moment, the one that is named may have held something else.
+    /// They are as they were; until this moment, one may have held something else, or there may have been another. The text says what happened.
     Touched(SystemTime, String),
     /// They are not.
     Changed(Difference),
@@ -57,9 +59,11 @@ impl Snapshot {
     /// Reads all inputs and all of `named`, paths from the root.
     pub(super) fn take(inputs: Inputs, named: BTreeSet<String>) -> Result<Snapshot, FilesError> {
         let root = inputs.root().canonicalize().unwrap_or_else(|_| inputs.root().to_owned());
-        let files = inputs.list()?.into_iter().map(File::new).collect();
-        let named = named.into_iter().map(|name| File::new(Found { path: inputs.root().join(&name), name })).collect();
-        let mut snapshot = Snapshot { inputs, root, files, named };
+        let files: Vec<File> = inputs.list()?.into_iter().map(File::new).collect();
+        let named: Vec<File> =
+            named.into_iter().map(|name| File::new(Found { path: inputs.root().join(&name), name })).collect();
+        let folders = Folders::of(files.iter().chain(&named).map(|file| file.found.path.as_path()));
+        let mut snapshot = Snapshot { inputs, root, files, named, folders };
         for files in [&mut snapshot.files, &mut snapshot.named] {
             in_parallel(files, |file, buffer| file.content = Content::read(&snapshot.root, &file.found.path, buffer));
         }
@@ -116,11 +120,16 @@ impl Snapshot {
                 match file.look {
                     Look::Same => {}
                     Look::Touched(until) if touched.as_ref().is_some_and(|(latest, _)| *latest >= until) => {}
-                    Look::Touched(until) => touched = Some((until, file.found.name.clone())),
+                    Look::Touched(until) => touched = Some((until, format!("{} was written", file.found.name))),
                     Look::Changed if difference.removed.contains(&file.found.name) => {}
                     Look::Changed => difference.changed.push(file.found.name.clone()),
                 }
             }
+        }
+        if let Some((until, folder)) = self.folders.disturbed()
+            && touched.as_ref().is_none_or(|(latest, _)| *latest < until)
+        {
+            touched = Some((until, format!("a file came and went in {}", folder.display())));
         }
         difference.changed.sort_unstable();
         difference.changed.dedup();
@@ -235,16 +244,23 @@ pub struct Program {
     pub path: PathBuf,
     /// Bytes.
     pub size: u64,
-    /// When it was written last.
+    /// When it was written last, where it is too large to be read each time.
     pub modified: Option<SystemTime>,
+    /// What is in it, where it is small: packages are installed with one time for all their files.
+    pub content: Option<[u8; 32]>,
 }
+
+/// So many bytes are read of a program.
+const SMALL: u64 = 1 << 20;
 
 impl Program {
     /// The program that `path`, already looked up, leads to.
     pub fn of(path: &Path) -> std::io::Result<Program> {
         let path = path.canonicalize()?;
         let at = std::fs::metadata(&path)?;
-        Ok(Program { path, size: at.len(), modified: at.modified().ok() })
+        let content = if at.len() <= SMALL { Some(*blake3::hash(&std::fs::read(&path)?).as_bytes()) } else { None };
+        let modified = if content.is_none() { at.modified().ok() } else { None };
+        Ok(Program { path, size: at.len(), modified, content })
     }
 
     pub(super) fn digest(program: Option<&Program>) -> Digest {
@@ -253,7 +269,8 @@ impl Program {
             parts
                 .add(program.path.as_os_str().as_encoded_bytes())
                 .number(program.size)
-                .add(format!("{:?}", program.modified));
+                .add(format!("{:?}", program.modified))
+                .add(program.content.unwrap_or_default());
         }
         parts.end()
     }

@@ -128,6 +128,8 @@ pub(crate) async fn execute(
     household: &mut Household,
     keep: bool,
 ) -> Result<Summary, String> {
+    // Nobody waits for a worker that there is no test for.
+    plan.workers = plan.workers.min(plan.tests.len()).max(1);
     let words =
         plan.settings.iter().map(|settings| Words::new(&settings.output).map(Arc::new)).collect::<Result<_, _>>()?;
     let mut memory = Memory::open(&plan, &scene.store, &scene.env)?;

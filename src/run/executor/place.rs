@@ -113,8 +113,8 @@ impl Place {
     pub(super) async fn replace(&mut self, reason: String) {
         self.restarts += 1;
         self.context.tell(Event::WorkerLost { at: self.context.at(), worker: self.worker, reason, replaced: true });
+        self.tear_down().await;
         self.leave(Scope::Worker).await;
-        self.set_up = false;
     }
 
     fn lost(&self, reason: String) -> Unready {
@@ -149,8 +149,8 @@ impl Place {
             self.reset(scope).map_err(Trouble::Never)?;
         }
         if !self.set_up {
-            self.run_setup(&values).await?;
             self.set_up = true;
+            self.run_setup(&values).await?;
         }
         if fresh {
             context.tell(Event::WorkerReady {
@@ -379,24 +379,30 @@ impl Place {
 
     /// The worker's end.
     pub(super) async fn close(mut self) {
+        self.tear_down().await;
+        self.leave(Scope::Worker).await;
+    }
+
+    /// After a setup that was begun, whatever became of it.
+    async fn tear_down(&mut self) {
+        if !std::mem::take(&mut self.set_up) {
+            return;
+        }
         let context = self.context.clone();
-        if let (true, Some(command)) = (self.set_up, &context.plan.setup.worker_teardown) {
-            let mut values = Values::default();
-            values.set("worker", self.worker.to_string()).set("slot", self.worker.to_string());
-            for spec in &context.plan.servers {
-                if let Some((_, server)) = self.all_servers().into_iter().find(|(name, _)| *name == spec.name) {
-                    announce(&mut values, spec, &server);
-                }
-            }
-            values.set_if("dir", self.dir(scope_of(context.plan.isolation)).ok());
-            let env = self.environment(&values, None);
-            if let Err(error) =
-                setup::run(&context, SetupStep::WorkerTeardown, Some(self.worker), command, &values, &env).await
-            {
-                context.failed(error);
+        let Some(command) = &context.plan.setup.worker_teardown else { return };
+        let mut values = Values::default();
+        values.set("worker", self.worker.to_string()).set("slot", self.worker.to_string());
+        for spec in &context.plan.servers {
+            if let Some((_, server)) = self.all_servers().into_iter().find(|(name, _)| *name == spec.name) {
+                announce(&mut values, spec, &server);
             }
         }
-        self.leave(Scope::Worker).await;
+        values.set_if("dir", self.dir(scope_of(context.plan.isolation)).ok());
+        let env = self.environment(&values, None);
+        let done = setup::run(&context, SetupStep::WorkerTeardown, Some(self.worker), command, &values, &env).await;
+        if let Err(error) = done {
+            context.failed(error);
+        }
     }
 }
 

@@ -145,7 +145,7 @@ impl Server {
 
     /// Why it is no use any more, when that is so.
     pub(super) fn died(&self) -> Option<String> {
-        self.running.exit().map(|exit| format!("server {} ended with {exit}", self.name))
+        self.running.exit().map(|exit| format!("{} ended with {exit}", called(&self.name)))
     }
 
     /// Tells of its death, once it has died.
@@ -170,7 +170,7 @@ impl Server {
         let target = Target::new(health, self.port)?;
         let status = spec.ready.as_ref().map_or((200, 399), |ready| ready.status);
         let answered = answers(&target, status).await;
-        answered.map_err(|why| format!("server {} is not healthy: {health}: {why}", self.name))
+        answered.map_err(|why| format!("{} is not healthy: {health}: {why}", called(&self.name)))
     }
 
     /// Ends it, with all that it started.
@@ -368,8 +368,13 @@ fn release_port(context: &Context, port: Option<u16>) {
     }
 }
 
+/// For people: who has no name of its own is called `server`.
+fn called(name: &str) -> String {
+    if name.starts_with("server") { name.to_string() } else { format!("server {name}") }
+}
+
 fn failure(spec: &Spec, worker: Option<usize>, why: &str, output: Option<String>, log: Option<&Path>) -> RunError {
     let of = worker.map_or(String::new(), |worker| format!(" of worker {worker}"));
-    let message = format!("server_failed: server {}{of}: {why}", spec.name);
+    let message = format!("server_failed: {}{of}: {why}", called(&spec.name));
     RunError { code: "server_failed", message, output, log: log.map(|log| log.to_string_lossy().into_owned()) }
 }

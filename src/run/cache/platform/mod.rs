@@ -6,6 +6,6 @@ mod unix;
 mod windows;
 
 #[cfg(unix)]
-pub(super) use unix::{changed_at, identity, is_executable, open};
+pub(super) use unix::{changed_at, identity, is_executable, number, open};
 #[cfg(windows)]
-pub(super) use windows::{changed_at, identity, is_executable, open};
+pub(super) use windows::{changed_at, identity, is_executable, number, open};

@@ -1,12 +1,17 @@
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{DirEntry, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 /// Device and inode.
 pub(crate) fn identity(at: &Metadata) -> (u64, u64) {
     (at.dev(), at.ino())
+}
+
+/// What tells an entry of a folder from a later one of the same name.
+pub(crate) fn number(entry: &DirEntry) -> u64 {
+    entry.ino()
 }
 
 pub(crate) fn is_executable(at: &Metadata) -> bool {

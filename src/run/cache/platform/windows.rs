@@ -1,4 +1,4 @@
-use std::fs::{File, Metadata};
+use std::fs::{DirEntry, File, Metadata};
 use std::io;
 use std::os::windows::fs::MetadataExt;
 use std::path::Path;
@@ -7,6 +7,11 @@ use std::time::SystemTime;
 /// The time of creation and the attributes: a file that took another's place seldom has the same.
 pub(crate) fn identity(at: &Metadata) -> (u64, u64) {
     (at.creation_time(), u64::from(at.file_attributes()))
+}
+
+/// Its time of creation, which comes with the list.
+pub(crate) fn number(entry: &DirEntry) -> u64 {
+    entry.metadata().map_or(0, |at| at.creation_time())
 }
 
 pub(crate) fn is_executable(_at: &Metadata) -> bool {
