@@ -71,6 +71,25 @@ describe('isolation', { concurrency: 4 }, () => {
     assert.deepEqual([distinct(notes.map(({ dir }) => dir)), made.lines('starts').length], [1, 1])
     assert.deepEqual(distinct(notes.map(({ port }) => port)), 1)
   })
+
+  test('of services is what their scope says', async t => {
+    const service = (/** @type {'run' | 'worker' | 'group' | 'test'} */ scope) => ({
+      name: scope,
+      scope,
+      command: ['node', SERVER],
+      env: { STARTS: `of-${scope}` }
+    })
+    const made = project(
+      t,
+      {},
+      config({ workers: 1, isolation: 'worker', services: [service('run'), service('worker'), service('group'), service('test')] })
+    )
+    assert.equal((await runCli(made)).code, 0)
+    assert.deepEqual(
+      ['run', 'worker', 'group', 'test'].map(scope => made.lines(`of-${scope}`).length),
+      [1, 1, 2, 4]
+    )
+  })
 })
 
 describe('directories', { concurrency: 4 }, () => {

@@ -325,16 +325,37 @@ describe('a run ends with', { concurrency: 4 }, () => {
     assert.match(made.read('r.html'), /stuck/)
   })
 
-  test('124 also when it is the setup that takes too long', async t => {
-    const made = project(
-      t,
-      {},
-      { globalTimeout: 500, globalSetup: 'sleep 60', globalTeardown: 'echo down >> ran', tests: shellTests({ a: 'exit 0' }) }
-    )
-    const run = await runCli(made)
-    assert.equal(run.code, 124)
-    assert.deepEqual(run.statuses, { a: 'not_run' })
-    assert.deepEqual(made.lines('ran'), ['down'])
+  const stuck = 'sleep 300 & sleep 301'
+  for (const [name, config] of /** @type {Array<[string, RunConfig]>} */ ([
+    ['the setup', { globalSetup: stuck }],
+    ["a worker's setup", { workerSetup: stuck }],
+    ['a server', { server: { command: ['sh', '-c', stuck] } }],
+    ['the secrets', { secrets: { command: stuck } }]
+  ])) {
+    test(`124 also when it is ${name} that takes too long`, async t => {
+      const made = project(
+        t,
+        {},
+        { globalTimeout: 600, globalTeardown: 'echo down >> ran', tests: shellTests({ a: 'echo a >> ran' }), ...config }
+      )
+      const run = await runCli(made)
+      assert.deepEqual([run.code, run.statuses, run.report.errors], [124, { a: 'not_run' }, []])
+      assert.ok(!made.lines('ran').includes('a'))
+    })
+  }
+
+  test('124 when it is the list that takes too long', async t => {
+    const made = project(t, {}, { globalTimeout: 600, list: stuck, run: ['true'] })
+    assert.equal((await runCli(made)).code, 124)
+  })
+
+  test('2 when a report cannot be written, whatever the tests came to', async t => {
+    const made = project(t, { file: '' }, { tests: shellTests({ a: 'exit 0' }) })
+    for (const reporter of ['junit', 'jsonl', 'html', 'csv']) {
+      const run = await runCli(made, ['--reporter', `${reporter}=file/in/a/file`])
+      assert.deepEqual([run.code, run.statuses], [2, { a: 'passed' }])
+      assert.match(run.stderr, /report_failed.*file\/in\/a\/file/)
+    }
   })
 
   for (const [signal, code] of /** @type {const} */ ([
@@ -342,7 +363,7 @@ describe('a run ends with', { concurrency: 4 }, () => {
     ['SIGTERM', 143],
     ['SIGHUP', 129]
   ])) {
-    test(`${code} after ${signal}, with the results so far, and nothing of what was interrupted in the cache`, async t => {
+    test(`${code} after ${signal}, with the results so far, and nothing of what was interrupted is cached`, async t => {
       const made = project(
         t,
         {},

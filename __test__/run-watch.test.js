@@ -156,6 +156,23 @@ describe('--watch', { skip, concurrency: 2, timeout: 120_000 }, () => {
       }
     ))
 
+  it('tests later what changed before a cycle that could not be set up', () =>
+    watching(
+      'unseen',
+      { config: { globalSetup: ['sh', 'setup.sh'] }, files: { 'setup.sh': '[ ! -e "$STORY.broken" ]\n' } },
+      async (watched, { waits }) => {
+        fs.writeFileSync(`${watched.story}.broken`, '')
+        await waits()
+        watched.write('tests/a.sh', `${watched.read('tests/a.sh')}# changed\n`)
+        await waits()
+        assert.deepEqual(watched.told('test'), [])
+        fs.rmSync(`${watched.story}.broken`)
+        watched.write('tests/b.sh', `${watched.read('tests/b.sh')}# changed\n`)
+        await waits()
+        assert.deepEqual(watched.told('test').sort(), ['a', 'b', 'c'], 'none of them has run yet')
+      }
+    ))
+
   it('waits for what is wrong to be mended: the setup, which is run again then', () =>
     watching(
       'setup',

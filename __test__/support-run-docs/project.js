@@ -32,7 +32,12 @@ function kindOf(text) {
 }
 
 /** What a runner needs, or why it is not here. @type {Record<Kind, () => import('../support-run-adapters/toolchains.js').Toolchain>} */
-const TOOLCHAINS = { node: () => ({ path: '', why: null }), vitest: () => npmPackage('vitest', '3'), python: () => pytest('8'), go }
+const TOOLCHAINS = {
+  node: () => ({ path: '', why: null }),
+  vitest: () => npmPackage('vitest', '3'),
+  python: () => (process.platform === 'win32' ? { path: null, why: 'python3 is called python on Windows' } : pytest('8')),
+  go
+}
 
 class Project {
   #home = fs.mkdtempSync(path.join(os.tmpdir(), 'ebd-'))

@@ -65,8 +65,8 @@ function judge(project, [first, second], { code, signal }, said) {
     if (signal !== 'SIGKILL') assert.ok(phases.length === 0 || String(phases) === 'config' || phases.includes('torn'), said())
     return signal === 'SIGKILL' ? 'killed' : 'unheard'
   }
-  const report = JSON.parse(fs.readFileSync(project.report, 'utf8'))
   for (const file of project.reports) assert.ok(fs.existsSync(file), `${file} is missing\n${said()}`)
+  const report = JSON.parse(fs.readFileSync(project.report, 'utf8'))
   assert.equal(report.exitCode, code, said())
   if (phases.includes('setup') && second === undefined) assert.ok(phases.includes('torn'), `no teardown\n${said()}`)
   for (const { id, status } of report.tests) {

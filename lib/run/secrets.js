@@ -66,6 +66,9 @@ function formatOf(text, file) {
  * @param {string} source
  */
 function parse(text, format, source) {
+  // @types/node knows of no Node without it.
+  if (format === 'dotenv' && /** @type {unknown} */ (parseEnv) === undefined)
+    throw failed('dotenv needs Node 20.12 or later; JSON and YAML do not')
   try {
     if (format === 'json') return JSON.parse(text)
     if (format === 'yaml') return require('yaml').parse(text)

@@ -96,7 +96,8 @@ class Service {
 
   /** @param {Order} order */
   #order(order) {
-    this.#native.order(JSON.stringify(order))
+    const { type, ...what } = order
+    this.#native.order(JSON.stringify({ [type]: what }))
   }
 
   /** @param {string} text */

@@ -9,6 +9,7 @@
  */
 
 const { fromRoot, watchFiles } = require('./changes.js')
+const { Exit } = require('./reporters/counts.js')
 
 /**
  * @typedef {InstanceType<typeof import('./session.js').Session>} Session
@@ -39,16 +40,19 @@ async function watch(session, { ended, waits = () => {}, outdated, failed } = {}
   let result
   try {
     changes = await watchFiles(session)
-    /** @type {Set<string> | null} */
-    let changed = null
-    do {
-      const before = changed
-      result = await session.cycle({ keep: true, narrow: tests => affected(tests, before) })
+    /** What no cycle has seen yet; null: all. @type {Set<string> | null} */
+    let unseen = null
+    for (;;) {
+      const changed = unseen
+      result = await session.cycle({ keep: true, narrow: tests => affected(tests, changed) })
       session.finish(result)
       await ended?.(result)
-      changed = await changes.next(waits)
-      if (config !== null && changed?.has(config)) outdated?.(config)
-    } while (changed !== null)
+      const more = await changes.next(waits)
+      if (more === null) break
+      if (config !== null && more.has(config)) outdated?.(config)
+      // What could not be listed or set up has tested nothing.
+      unseen = result.exitCode !== Exit.SETUP ? more : unseen && new Set([...unseen, ...more])
+    }
     for (const error of await session.end()) {
       result.errors.push(error)
       failed?.(error)

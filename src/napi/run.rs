@@ -8,7 +8,6 @@ use napi::bindgen_prelude::{Env, Function, Result};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use serde::Deserialize;
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,17 +79,8 @@ pub fn input_files(request: String) -> Result<String> {
 /// Which tests are chosen: see `select::select`. `output` is the folder that knows of earlier runs.
 #[napi(catch_unwind)]
 pub fn select_tests(request: String, output: String) -> Result<String> {
-    let mut request: Value = serde_json::from_str(&request).map_err(reason)?;
     let history = History::load(Path::new(&output));
-    for test in request["tests"].as_array_mut().into_iter().flatten() {
-        let past = test["id"].as_str().and_then(|id| history.past(id));
-        test["known"] = past.is_some().into();
-        if let Some(past) = past {
-            test["failed"] = past.failed.into();
-            test["duration"] = past.duration.into();
-        }
-    }
-    select::select(&request.to_string()).map_err(reason)
+    select::select(&request, |id| history.past(id)).map_err(reason)
 }
 
 /// The places of the tests that each test depends on.

@@ -98,11 +98,11 @@ mod sys {
 #[cfg(unix)]
 use marker::Scope;
 use record::{Record, Run};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 #[cfg(unix)]
 use std::time::Duration;
 use sys::Leader;
@@ -114,6 +114,14 @@ pub fn find_program(program: &Program, cwd: &std::path::Path, path: Option<&OsSt
         Program::Shell(line) => plain_words(line)?.into_iter().next()?.into(),
     };
     lookup::Programs::default().find(&name, path, cwd).ok()
+}
+
+/// What is said of a program that cannot be started.
+fn name_of(program: &Program) -> OsString {
+    match program {
+        Program::Argv(words) => words.first().cloned().unwrap_or_default(),
+        Program::Shell(line) => line.into(),
+    }
 }
 
 /// How long [`Host::close`] tries to end what is left.
@@ -143,7 +151,8 @@ pub struct Host {
     record: Arc<Record>,
     programs: lookup::Programs,
     next: AtomicU64,
-    closed: AtomicBool,
+    /// Held for reading while a process is started: what is closed has none that is about to be there.
+    closed: RwLock<bool>,
     #[cfg(unix)]
     watchdog: std::sync::Mutex<Option<watchdog::Watchdog>>,
     #[cfg(unix)]
@@ -193,9 +202,21 @@ impl Host {
             record: Arc::new(record),
             programs: lookup::Programs::default(),
             next: AtomicU64::new(1),
-            closed: AtomicBool::new(false),
+            closed: RwLock::new(false),
             run_id,
         })
+    }
+
+    /// Starts a process on a thread of its own: until its program is loaded, who starts it stands still, and so would all else on this thread.
+    ///
+    /// # Errors
+    /// As [`Host::spawn`].
+    pub async fn spawn_apart(self: &Arc<Self>, spawn: Spawn) -> Result<Process, SpawnError> {
+        let (host, program) = (self.clone(), name_of(&spawn.program));
+        match tokio::task::spawn_blocking(move || host.spawn(spawn)).await {
+            Ok(started) => started,
+            Err(error) => Err(spawn::system(&program, io::Error::other(error))),
+        }
     }
 
     /// Starts a process. It blocks until the program runs, which takes the system less than a millisecond.
@@ -203,12 +224,10 @@ impl Host {
     /// # Errors
     /// There is no such program or directory, it may not be run, or the system refuses.
     pub fn spawn(&self, mut spawn: Spawn) -> Result<Process, SpawnError> {
-        let program = match &spawn.program {
-            Program::Argv(words) => words.first().cloned().unwrap_or_default(),
-            Program::Shell(line) => line.into(),
-        };
+        let program = name_of(&spawn.program);
         let system = |source| spawn::system(&program, source);
-        if self.closed.load(Ordering::Acquire) {
+        let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
             return Err(SpawnError::Closed { program: program.to_string_lossy().into_owned() });
         }
         let (reader, writer) = io::pipe().map_err(system)?;
@@ -241,11 +260,11 @@ impl Host {
 
     /// Ends all that is left of the run, starts no more, and lets the watchdog go. The run's directory stays, without the files of this host.
     pub async fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        *self.closed.write().unwrap_or_else(PoisonError::into_inner) = true;
         #[cfg(unix)]
         {
             self.end_all().await;
-            let watchdog = self.watchdog.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            let watchdog = self.watchdog.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(watchdog) = watchdog {
                 watchdog.dismiss().await;
             }

@@ -2,18 +2,19 @@
 //!
 //! | order | what |
 //! |---|---|
-//! | `{"type":"capture","id":1,"command":…,"cwd":…,"env":{…},"timeout":ms}` | runs a command, and replies with `exitCode`, `signal`, `stdout`, `stderr`, `timedOut` |
-//! | `{"type":"execute","id":2,"plan":{…},"logs":…,"store":…,"keep":false}` | runs a [`Plan`], and replies when it is over; with `keep`, servers stay |
-//! | `{"type":"end","id":3}` | ends what was kept, and replies with errors |
-//! | `{"type":"turn","id":7}` | answers a `turn` |
-//! | `{"type":"stop","now":false}` | asks what runs to end; with `now` it is killed |
-//! | `{"type":"close","id":3}` | ends everything that is left; the last order |
+//! | `{"capture":{"id":1,"command":…,"cwd":…,"env":{…},"timeout":ms}}` | runs a command, and replies with `exitCode`, `signal`, `stdout`, `stderr`, `timedOut` |
+//! | `{"execute":{"id":2,"plan":{…},"logs":…,"store":…,"keep":false}}` | runs a [`Plan`], and replies when it is over; with `keep`, servers stay |
+//! | `{"end":{"id":3}}` | ends what was kept, and replies with errors |
+//! | `{"turn":{"id":7}}` | answers a `turn` |
+//! | `{"stop":{"now":false}}` | asks what runs to end; with `now` it is killed |
+//! | `{"close":{"id":3}}` | ends everything that is left; the last order |
 //!
 //! It tells `{"event":{…}}` ([`super::report::Event`]), `{"turn":7,"rates":[…]}` when a test's start must wait for its turn, and replies:
 //! `{"reply":2,"value":…}` or `{"reply":2,"error":"…"}`.
 
 use super::executor::{self, Environment, Household, Means, Scene, Stop, Stopping};
 use super::plan::{Command, Millis, Plan};
+use super::report::Event;
 use crate::process::{Host, HostOptions, Spawn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -51,7 +53,8 @@ pub struct Options {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+// Named by its key and not by a member: a plan is read as it comes, and not kept in pieces until its type is known.
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 enum Order {
     Capture(Capture),
     Execute { id: u64, plan: Box<Plan>, logs: PathBuf, store: PathBuf, keep: bool },
@@ -148,9 +151,28 @@ fn live(
     });
 }
 
+/// An event as a message. Not by way of a [`Value`]: there are several for each test.
+fn told(event: &Event) -> String {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        event: &'a Event,
+    }
+    // Nothing in it fails to be written: it has numbers, texts, and names of fields.
+    serde_json::to_string(&Told { event }).unwrap_or_default()
+}
+
+/// Listing and choosing tests takes far more memory than running them: what is free of it goes back to the system, for tests and servers.
+fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the call takes no pointer, and may come at any time.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
+
 struct Run {
     options: Options,
-    host: Rc<Host>,
+    host: Arc<Host>,
     began: Instant,
     tell: Tell,
     stopping: Stopping,
@@ -179,7 +201,7 @@ impl Run {
         .map_err(|error| format!("run_failed: {error}"))?;
         Ok(Rc::new(Self {
             options,
-            host: Rc::new(host),
+            host: Arc::new(host),
             began: Instant::now(),
             tell,
             stopping: Stopping::new(),
@@ -230,6 +252,7 @@ impl Run {
                 });
             }
             Order::Execute { id, plan, logs, store, keep } => {
+                give_memory_back();
                 tokio::task::spawn_local(async move {
                     let done = self.clone().execute(*plan, logs, store, keep).await;
                     self.reply(id, done.map(|summary| json!(summary)));
@@ -271,7 +294,7 @@ impl Run {
         };
         let teller = {
             let run = self.clone();
-            Rc::new(move |event| (run.tell)(json!({ "event": event }).to_string()))
+            Rc::new(move |event| (run.tell)(told(&event)))
         };
         let turns = {
             let run = self.clone();

@@ -21,11 +21,11 @@ function reportFailed(file, cause) {
 const beside = (/** @type {string} */ file) => `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`
 
 /**
- * A device or a pipe (`/dev/stdout`, `/dev/null`) is written into: a file put in its place would be its end.
+ * A device, a pipe or a link (`/dev/null`, `/dev/stdout`) is written into: a file put in its place would be its end.
  * @param {string} file
  */
 function isSpecial(file) {
-  const stat = fs.statSync(file, { throwIfNoEntry: false })
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false })
   return stat !== undefined && !stat.isFile() && !stat.isDirectory()
 }
 

@@ -60,8 +60,8 @@ pub(super) async fn run(context: &Rc<Context>, place: &Place, task: &Task<'_>, v
     };
     let said = Said::default();
     let on_line = ears(context, task, place.worker, &said);
-    let running = match Running::start(context, Start { command: &command, cwd: &task.settings.cwd, env, log, on_line })
-    {
+    let start = Start { command: &command, cwd: &task.settings.cwd, env, log, on_line };
+    let running = match Running::start(context, start).await {
         Ok(running) => running,
         Err(error) => {
             result.reason = Some(error.to_string());

@@ -21,7 +21,7 @@ pub(crate) type Teller = Rc<dyn Fn(Event)>;
 /// What everything in a run has in common. All of a run happens on one thread.
 pub(super) struct Context {
     pub(super) plan: Plan,
-    pub(super) host: Rc<Host>,
+    pub(super) host: Arc<Host>,
 
     /// Where setups run.
     pub(super) root: PathBuf,

@@ -111,7 +111,7 @@ impl Household {
 
 /// What a run needs from outside.
 pub(crate) struct Means {
-    pub(crate) host: Rc<Host>,
+    pub(crate) host: Arc<Host>,
     pub(crate) teller: Teller,
     pub(crate) turns: Turns,
     pub(crate) stopping: Stopping,

@@ -4,6 +4,7 @@ use super::context::{Context, Environment};
 use super::directory::Directory;
 use super::server::{Failed, Server, Wanted};
 use super::setup;
+use super::stop::Stop;
 use super::template::{Values, escape_pattern};
 use crate::run::plan::{Isolation, Keep, Reset, Scope, Server as Spec, Settings, Test};
 use crate::run::report::{Event, SetupStep};
@@ -179,6 +180,8 @@ impl Place {
         .await
         {
             Ok(exported) => self.exported.extend(exported),
+            // That it was interrupted is no failure of the setup's.
+            Err(_) if context.stopping.asked() != Stop::No => return Err(Trouble::Stopped),
             Err(error) => {
                 let why = error.message.clone();
                 context.failed(error);

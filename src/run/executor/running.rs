@@ -47,20 +47,13 @@ impl Running {
     ///
     /// # Errors
     /// It cannot be started.
-    pub(super) fn start(context: &Context, start: Start<'_>) -> Result<Self, SpawnError> {
+    pub(super) async fn start(context: &Context, start: Start<'_>) -> Result<Self, SpawnError> {
         let Start { command, cwd, env, log, on_line } = start;
         let program = program(command);
         let env = env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let redactor = context.redactor.clone();
-        let process = Rc::new(context.host.spawn(Spawn {
-            program,
-            cwd: cwd.into(),
-            env,
-            log: Some(log),
-            stderr: None,
-            redactor,
-            on_line,
-        })?);
+        let spawn = Spawn { program, cwd: cwd.into(), env, log: Some(log), stderr: None, redactor, on_line };
+        let process = Rc::new(context.host.spawn_apart(spawn).await?);
         let (told, state) = watch::channel(State::Runs);
         let (orders, ordered) = mpsc::unbounded_channel();
         tokio::task::spawn_local(look_after(process.clone(), ordered, told, context.stopping.clone()));

@@ -72,7 +72,7 @@ impl Server {
                 Err(why) => return Err(Failed::Server(failure(spec, worker, &why, None, None))),
             };
             let began = Instant::now();
-            let mut server = Self::spawn(context, wanted, port)?;
+            let mut server = Self::spawn(context, wanted, port).await?;
             let trouble = match server.ready(spec, values).await {
                 Ok(()) => {
                     server.find().await;
@@ -102,7 +102,7 @@ impl Server {
         }
     }
 
-    fn spawn(context: &Rc<Context>, wanted: &Wanted<'_>, port: Option<u16>) -> Result<Self, Failed> {
+    async fn spawn(context: &Rc<Context>, wanted: &Wanted<'_>, port: Option<u16>) -> Result<Self, Failed> {
         let &Wanted { spec, worker, values, others } = wanted;
         let mut values = values.clone();
         let url = port.map(|port| format!("http://127.0.0.1:{port}"));
@@ -114,7 +114,7 @@ impl Server {
         let log = context.log(&format!("{}{of}", spec.name));
         let command = values.fill_command(&spec.command);
         let start = Start { command: &command, cwd: &spec.cwd, env, log: log.clone(), on_line: None };
-        let running = Running::start(context, start).map_err(|error| {
+        let running = Running::start(context, start).await.map_err(|error| {
             release_port(context, port);
             Failed::Server(failure(spec, worker, &error.to_string(), None, None))
         })?;

@@ -70,6 +70,7 @@ async fn attempt(
         context,
         Start { command: &values.fill_command(command), cwd: &context.root, env, log: log.clone(), on_line: None },
     )
+    .await
     .map_err(|error| say(error.to_string()))?;
     let limit = match context.plan.setup.timeout {
         0 => USUAL_TIMEOUT,

@@ -9,7 +9,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
-use super::plan::Millis;
+use super::plan::{Millis, Past};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -198,9 +198,16 @@ struct Input {
     grouped: bool,
 }
 
-/// [`choose`] for JavaScript: `{ tests, selection, grouped }` gives `{ selected, pulledIn }`.
-pub fn select(json: &str) -> Result<String, SelectError> {
-    let input: Input = serde_json::from_str(json).map_err(unreadable)?;
+/// [`choose`] for JavaScript: `{ tests, selection, grouped }` gives `{ selected, pulledIn }`. `past`: what is known of a test by its id.
+pub fn select(json: &str, past: impl Fn(&str) -> Option<Past>) -> Result<String, SelectError> {
+    let mut input: Input = serde_json::from_str(json).map_err(unreadable)?;
+    for test in &mut input.tests {
+        if let Some(past) = past(&test.id) {
+            test.known = true;
+            test.failed = past.failed;
+            test.duration = past.duration;
+        }
+    }
     let selected = choose(&input.tests, &input.selection, input.grouped)?;
     serde_json::to_string(&selected).map_err(unreadable)
 }
