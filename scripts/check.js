@@ -9,6 +9,7 @@ const steps = [
   'cargo clippy --all-targets --no-default-features -- -D warnings',
   'npx biome ci .',
   'npx tsc -p tsconfig.json',
+  'npx tsc -p lib/run/reporters/html/page/tsconfig.json',
   // The build writes these: they must be what is committed.
   'npm run build',
   'git diff --exit-code -- native.js native.d.ts Cargo.lock package-lock.json',
