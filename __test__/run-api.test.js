@@ -204,6 +204,17 @@ describe('what it gives back', () => {
   })
 })
 
+test('servers that end while others begin: nobody innocent is killed', { timeout: 60_000 }, async t => {
+  const root = folder(t)
+  const tests = Array.from({ length: 12 }, (_, index) => `t${index}`)
+  const service = { name: 'said', command: 'echo up; exec sleep 1000', port: /** @type {const} */ (false), ready: { log: 'up' } }
+  for (let times = 0; times < 12; times++) {
+    const { result } = await runIn(root, { tests, workers: 3, isolation: 'test', run: 'A=1 sh -c "echo hi | cat"', services: [service] })
+    const wrong = result.tests.filter(({ status }) => status !== 'passed').map(({ attempts }) => attempts.map(({ reason }) => reason))
+    assert.deepEqual([wrong, result.errors, result.exitCode], [[], [], 0])
+  }
+})
+
 describe('who calls it', () => {
   test('two at once in one process know nothing of each other, nor does the process', async t => {
     const before = { ...process.env }

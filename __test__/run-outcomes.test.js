@@ -330,7 +330,7 @@ describe('a run ends with', { concurrency: 4 }, () => {
     ['the setup', { globalSetup: stuck }],
     ["a worker's setup", { workerSetup: stuck }],
     ['a server', { server: { command: ['sh', '-c', stuck] } }],
-    ['the secrets', { secrets: { command: stuck } }]
+    ['the reading of secrets', { secrets: { command: stuck } }]
   ])) {
     test(`124 also when it is ${name} that takes too long`, async t => {
       const made = project(

@@ -69,7 +69,7 @@ describe('a server that cannot be had', { concurrency: 4 }, () => {
     assert.equal(run.code, 3)
     assert.deepEqual(run.statuses, { a: 'error', b: 'error', c: 'error' })
     const [failed] = eventsOf(run, 'serverFailed')
-    assert.match(failed.reason, /ended with code 3 before it was ready/)
+    assert.match(failed.reason, /ended with exit code 3 before it was ready/)
     assert.equal(failed.output, 'no database\n')
     assert.equal(failed.restarting, false)
     const [started] = eventsOf(run, 'serverStarted')
@@ -81,7 +81,7 @@ describe('a server that cannot be had', { concurrency: 4 }, () => {
     const [error] = run.report.errors
     assert.deepEqual([error.code, error.output], ['server_failed', 'no database\n'])
     assert.match(fs.readFileSync(String(error.log), 'utf8'), /no database/)
-    assert.match(run.test('a').reason ?? '', /code 3/)
+    assert.match(run.test('a').reason ?? '', /exit code 3/)
     assert.match(run.stdout, /no database/)
   })
 
@@ -139,14 +139,13 @@ describe('a server that dies', { concurrency: 4 }, () => {
     const made = project(t, {})
     made.write('ephemeral-broker.json', {
       workers: 1,
-      server: { command: ['node', SERVER], ready: '/health', env: { STARTS: made.path('starts') } },
-      // What the first leaves would end the server after it; that is a server for both, so it lives in the server.
-      tests: shellTests({ first: `node ${ASK} /exit-soon`, second: `sleep 0.1; node ${ASK} /who` }),
+      server: { command: ['node', SERVER], ready: '/health' },
+      tests: shellTests({ first: `node ${ASK} "/exit-after?pid=$$"`, second: `sleep 0.1; node ${ASK} /who` }),
       overrides: [{ where: { test: ':first$' }, priority: 1 }]
     })
     const run = await runCli(made)
     assert.deepEqual([run.code, run.statuses], [0, { first: 'passed', second: 'passed' }])
-    assert.equal(made.lines('starts').length, 2)
+    assert.equal(eventsOf(run, 'serverReady').length, 2)
     assert.equal(run.test('first').attempts.length, 1)
     assert.equal(eventsOf(run, 'serverFailed').length, 1)
   })
@@ -165,7 +164,7 @@ describe('a server that dies', { concurrency: 4 }, () => {
     assert.deepEqual([run.code, run.statuses], [0, { victim: 'passed' }])
     const [lost, passed] = run.test('victim').attempts
     assert.deepEqual([lost.status, passed.status, passed.attempt], ['error', 'passed', 2])
-    assert.match(lost.reason ?? '', /ended with code 7$/)
+    assert.match(lost.reason ?? '', /ended with exit code 7$/)
     assert.match(lost.serverLogs[0].output, /going down/)
     assert.deepEqual(
       eventsOf(run, 'serverFailed').map(({ restarting, reason }) => [restarting, reason]),
@@ -202,13 +201,13 @@ describe('a server that dies', { concurrency: 4 }, () => {
       {},
       {
         workers: 1,
-        server: { command: ['node', SERVER], ready: '/health', maxRestarts: 1, env: { STARTS: 'starts' } },
+        server: { command: ['node', SERVER], ready: '/health', maxRestarts: 1 },
         tests: shellTests({ a: `node ${ASK} '/exit?code=1'; sleep 5`, b: `node ${ASK} '/exit?code=1'; sleep 5` })
       }
     )
     const run = await runCli(made)
     assert.deepEqual([run.code, run.statuses], [3, { a: 'error', b: 'error' }])
-    assert.equal(made.lines('starts').length, 2)
+    assert.equal(eventsOf(run, 'serverReady').length, 2)
     assert.match(run.test('b').reason ?? '', /after 1 restart/)
   })
 
@@ -218,7 +217,7 @@ describe('a server that dies', { concurrency: 4 }, () => {
       {},
       {
         workers: 2,
-        server: { command: ['node', SERVER], ready: '/health', scope: 'run', env: { STARTS: 'starts' } },
+        server: { command: ['node', SERVER], ready: '/health', scope: 'run' },
         tests: shellTests({
           killer: `[ -e killed ] || { touch killed; node ${ASK} '/exit?code=7'; sleep 5; }`,
           other: `[ -e killed ] && node ${ASK} /who || sleep 5`,
@@ -228,7 +227,7 @@ describe('a server that dies', { concurrency: 4 }, () => {
     )
     const run = await runCli(made)
     assert.deepEqual([run.code, run.statuses], [0, { killer: 'passed', other: 'passed', third: 'passed' }])
-    assert.equal(made.lines('starts').length, 2)
+    assert.equal(eventsOf(run, 'serverReady').length, 2)
   })
 
   test('or is unwell, as health says, is started again before the next test', async t => {
@@ -237,13 +236,13 @@ describe('a server that dies', { concurrency: 4 }, () => {
       {},
       {
         workers: 1,
-        server: { command: ['node', SERVER], ready: '/health', health: '/health', env: { STARTS: 'starts' } },
+        server: { command: ['node', SERVER], ready: '/health', health: '/health' },
         tests: shellTests({ a: `node ${ASK} /ill`, b: `node ${ASK} /health /who; node ${ASK} /ill`, c: 'exit 0' })
       }
     )
     const run = await runCli(made)
     assert.deepEqual([run.code, run.report.counts.passed], [0, 3])
-    const starts = made.lines('starts').length
+    const starts = eventsOf(run, 'serverReady').length
     assert.ok(starts >= 2, `${starts} starts`)
     assert.match(eventsOf(run, 'serverFailed')[0].reason, /not healthy: \/health: answered 503/)
   })

@@ -10,7 +10,7 @@ const path = require('node:path')
 const root = path.join(__dirname, '..')
 
 /** The most bytes that a compiled addon may have. */
-const MAX_ADDON_BYTES = 3_000_000
+const MAX_ADDON_BYTES = 7_500_000
 
 const systems = { linux: 'linux', darwin: 'darwin', windows: 'win32' }
 const processors = { x86_64: 'x64', aarch64: 'arm64' }

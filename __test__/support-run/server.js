@@ -2,8 +2,8 @@
 'use strict'
 
 /**
- * A server as tests need it, started as a process: says who it is at /who, ends at /exit?code=, is unwell after /ill, and logs what it is asked.
- * LISTEN_HOST is where it listens; STARTS a file in which it counts its starts; WHEN_TAKEN what it does when its port is taken: `end` or `move`;
+ * A server as tests need it, started as a process: says who it is at /who, ends at /exit?code=, or at /exit-after?pid= when that process has ended, is unwell after /ill, and logs what it is asked.
+ * LISTEN_HOST is where it listens; WHEN_TAKEN what it does when its port is taken: `end` or `move`;
  * GAP a file in which it says which port it is going to take, to then wait until `<GAP>.taken` is there.
  */
 
@@ -11,7 +11,7 @@ const fs = require('node:fs')
 const http = require('node:http')
 const { until } = require('./until.js')
 
-const { PORT, LISTEN_HOST, STARTS, WHEN_TAKEN = 'end', GAP, IPV6_ONLY } = process.env
+const { PORT, LISTEN_HOST, WHEN_TAKEN = 'end', GAP, IPV6_ONLY } = process.env
 let ill = false
 
 const server = http.createServer((request, response) => {
@@ -21,8 +21,7 @@ const server = http.createServer((request, response) => {
     process.stdout.write('going down\n', () => process.exit(Number(url.searchParams.get('code'))))
     return
   }
-  // When whoever asked has surely ended.
-  if (url.pathname === '/exit-soon') request.socket.on('close', () => setTimeout(() => process.exit(7), 150))
+  if (url.pathname === '/exit-after') exitAfter(Number(url.searchParams.get('pid')))
   if (url.pathname === '/ill') ill = true
   if (url.pathname === '/health') response.statusCode = ill ? 503 : 200
   if (url.pathname === '/moved') response.statusCode = 302
@@ -31,6 +30,21 @@ const server = http.createServer((request, response) => {
     JSON.stringify({ pid: process.pid, port: PORT, dir: DATA_DIR, token: API_TOKEN, worker: EPHEMERAL_WORKER, args: process.argv.slice(2) })
   )
 })
+
+/** @param {number} pid of a process; when it has ended, and was waited for */
+async function exitAfter(pid) {
+  await until(() => !exists(pid), 'the end of who asked')
+  process.exit(7)
+}
+
+/** @param {number} pid */
+function exists(pid) {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 /** @param {number} port */
 function listen(port) {
@@ -44,7 +58,6 @@ server.on('error', error => {
 })
 
 async function start() {
-  if (STARTS) fs.appendFileSync(STARTS, `${process.env.EPHEMERAL_WORKER ?? '-'} ${PORT}\n`)
   if (GAP && !fs.existsSync(`${GAP}.taken`)) {
     fs.writeFileSync(`${GAP}.new`, String(PORT))
     fs.renameSync(`${GAP}.new`, GAP)

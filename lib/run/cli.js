@@ -76,7 +76,7 @@ async function runTests(request, context) {
     reporters = null
     await finished?.finish(result)
   }
-  const session = new Session(config, { ...options, stream: display.stream, onEvent })
+  const session = new Session(config, { ...options, stream: display.stream, exclusive: true, onEvent })
   return untilSignals(session, context, async endedBy => {
     if (options.watch) {
       await watchTests(session, ended, context)
@@ -187,7 +187,7 @@ function makeReporters(config, { display }) {
 async function printTests(request, context) {
   const { Session } = require('./session.js')
   const config = await loadToRun(request)
-  const session = new Session(config, request.options)
+  const session = new Session(config, { ...request.options, exclusive: true })
   return untilSignals(session, context, () => printChosen(session, request, context))
 }
 

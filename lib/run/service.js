@@ -29,7 +29,7 @@ class Service {
   #native
 
   /**
-   * @param {{ root: string, sockets: string[], env: Record<string, string> }} options
+   * @param {{ root: string, sockets: string[], env: Record<string, string>, exclusive: boolean }} options
    * @param {{ onEvent: (event: any) => void, onTurn: (rates: string[]) => Promise<void> }} hooks
    */
   constructor(options, { onEvent, onTurn }) {

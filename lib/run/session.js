@@ -25,7 +25,8 @@ const { readToolchain } = require('./toolchain.js')
  * @typedef {import('../../run.js').RunResult} RunResult
  * @typedef {import('./ledger.js').Summary} Summary
  * @typedef {import('./listing.js').ListedTest} ListedTest
- * @typedef {Options & { stream?: boolean }} SessionOptions
+ * `exclusive`: nothing but the run starts processes here, so that all which are found are its own.
+ * @typedef {Options & { stream?: boolean, exclusive?: boolean }} SessionOptions
  *
  * @typedef {object} Tests
  * @property {import('./listing.js').Listing} listing
@@ -64,7 +65,7 @@ class Session {
     const found = await this.hosting.start()
     try {
       this.service = new Service(
-        { root: this.config.root, sockets: socketsOf(this.hosting.pipe), env: environment() },
+        { root: this.config.root, sockets: socketsOf(this.hosting.pipe), env: environment(), exclusive: this.options.exclusive ?? false },
         { onEvent: event => this.#onEvent(event), onTurn: rates => this.hosting.turn(rates) }
       )
     } catch (error) {

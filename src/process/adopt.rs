@@ -183,13 +183,22 @@ impl Registry {
     }
 }
 
-/// Orphans become children of the main thread.
+/// Children of this process that none of its threads waits for. None, where the system does not tell those from the children of threads that are
+/// just starting something.
+pub(super) fn orphans() -> HashSet<u32> {
+    let registry = registry();
+    adopted(std::process::id()).into_iter().flatten().filter(|pid| !registry.leaders.contains(pid)).collect()
+}
+
 fn children(own: u32) -> Vec<u32> {
-    match fs::read_to_string(format!("/proc/self/task/{own}/children")) {
-        Ok(pids) => pids.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect(),
-        // A system that is built without this file.
-        Err(_) => linux::all().filter(|(_, stat)| stat.parent == own).map(|(pid, _)| pid).collect(),
-    }
+    // Otherwise a system that is built without this file.
+    adopted(own).unwrap_or_else(|| linux::all().filter(|(_, stat)| stat.parent == own).map(|(pid, _)| pid).collect())
+}
+
+/// Orphans become children of the main thread.
+fn adopted(own: u32) -> Option<Vec<u32>> {
+    let pids = fs::read_to_string(format!("/proc/self/task/{own}/children")).ok()?;
+    Some(pids.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
 }
 
 #[cfg(test)]

@@ -57,11 +57,13 @@ pub(super) fn all() -> impl Iterator<Item = (u32, Stat)> {
 /// The living processes that are meant, and all that descend from them.
 pub(super) fn family(scope: &Scope, pipe: Option<u64>) -> Vec<u32> {
     let own = std::process::id();
+    // One of ours that is about to run its program has all that we have open.
+    let orphans = if pipe.is_some() { super::adopt::orphans() } else { HashSet::new() };
     let alive: Vec<_> = all().filter(|(pid, stat)| !stat.is_zombie && *pid != own).collect();
     let is_meant = |(pid, stat): &&(u32, Stat)| {
         scope.group() == Some(stat.group)
             || marker(*pid).is_some_and(|value| scope.has_marker(&value))
-            || stat.parent == own && pipe.is_some_and(|pipe| holds_pipe(*pid, pipe))
+            || orphans.contains(pid) && pipe.is_some_and(|pipe| holds_pipe(*pid, pipe))
     };
     let mut found: HashSet<u32> = alive.iter().filter(is_meant).map(|(pid, _)| *pid).collect();
     loop {

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::marker::Scope;
 use super::platform::{self, Left};
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Child;
@@ -29,6 +30,8 @@ pub(super) struct Leader {
     waiter: Waiter,
     exit: OnceLock<Exit>,
     reaped: Mutex<bool>,
+    /// Those that were asked to end.
+    asked: Mutex<HashSet<u32>>,
 }
 
 impl Leader {
@@ -41,7 +44,7 @@ impl Leader {
         platform::add_leader(pid);
         let scope = Scope::Process { group: pid, marker };
         let (waiter, exit, reaped) = (Waiter::new(pid), OnceLock::new(), Mutex::new(false));
-        Ok(Leader { pid, scope, pipe, waiter, exit, reaped })
+        Ok(Leader { pid, scope, pipe, waiter, exit, reaped, asked: Mutex::default() })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -59,14 +62,21 @@ impl Leader {
         }
     }
 
-    /// Asks the group to end, and what has left it. One that is stopped is woken to hear it.
+    /// Asks the group to end, and what has left it. One that is stopped is woken to hear it. Again, it asks only what it did not see before.
     pub(super) fn terminate(&self) {
-        // Seen before the tree falls apart.
-        let strays: Vec<u32> = self.family().into_iter().filter(|&pid| group_of(pid) != Some(self.pid)).collect();
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        // Seen before the tree falls apart. Nobody is asked twice: some take that for "at once".
+        let family = self.family();
+        let is_new = |pid: &u32| group_of(*pid) != Some(self.pid) && !asked.contains(pid);
+        let strays: Vec<u32> = family.into_iter().filter(is_new).collect();
+        let is_first = asked.insert(self.pid);
         for signal in [libc::SIGTERM, libc::SIGCONT] {
-            self.signal_group(signal);
+            if is_first {
+                self.signal_group(signal);
+            }
             strays.iter().for_each(|&pid| send(pid, signal));
         }
+        asked.extend(strays);
     }
 
     /// Ends the group, and with it all that belongs to it.

@@ -4,7 +4,8 @@
 //!
 //! The test's id, command, file, name and pattern; what the configuration says for it; the same of all tests that it depends on; the content of
 //! the inputs, of the lockfiles and of its own file; the variables that count ([`VOLATILE`] says which do not); the toolchain's outputs; the
-//! program's path, size and time; the platform; and the version of this format. Files count by name, content and permission to be executed.
+//! program's path and content, of a large one size and time; the platform; and the version of this format. Files count by name, content and
+//! permission to be executed.
 //!
 //! # Never a stale pass
 //!
@@ -96,7 +97,9 @@ impl ResultCache {
         let Some(cache) = &plan.cache else { return Ok(None) };
         let inputs = Inputs::new(&cache.root, cache.inputs.as_deref(), output)?;
         let files = plan.tests.iter().filter_map(|test| test.file.clone());
-        let snapshot = Snapshot::take(inputs, cache.lockfiles.iter().cloned().chain(files).collect())?;
+        let named = cache.lockfiles.iter().cloned().chain(files).collect();
+        let small = programs.iter().flatten().filter(|program| program.content.is_some());
+        let snapshot = Snapshot::take(inputs, named, small.map(|program| program.path.clone()).collect())?;
         let folder = output.join("cache");
         let (mut store, warning) = Store::load(&folder);
         let keys = Keys::new(plan, cache, &snapshot, environment, programs);

@@ -26,6 +26,8 @@ pub(super) struct Snapshot {
     files: Vec<File>,
     /// Files that count although they may not be inputs: lockfiles, and the tests' own.
     named: Vec<File>,
+    /// Small programs: their content is a part of the keys.
+    programs: Vec<File>,
     folders: Folders,
 }
 
@@ -56,15 +58,21 @@ pub(super) enum Since {
 }
 
 impl Snapshot {
-    /// Reads all inputs and all of `named`, paths from the root.
-    pub(super) fn take(inputs: Inputs, named: BTreeSet<String>) -> Result<Snapshot, FilesError> {
+    /// Reads all inputs, all of `named`, paths from the root, and programs.
+    pub(super) fn take(
+        inputs: Inputs,
+        named: BTreeSet<String>,
+        programs: BTreeSet<PathBuf>,
+    ) -> Result<Snapshot, FilesError> {
         let root = inputs.root().canonicalize().unwrap_or_else(|_| inputs.root().to_owned());
         let files: Vec<File> = inputs.list()?.into_iter().map(File::new).collect();
         let named: Vec<File> =
             named.into_iter().map(|name| File::new(Found { path: inputs.root().join(&name), name })).collect();
         let folders = Folders::of(files.iter().chain(&named).map(|file| file.found.path.as_path()));
-        let mut snapshot = Snapshot { inputs, root, files, named, folders };
-        for files in [&mut snapshot.files, &mut snapshot.named] {
+        let programs = programs.into_iter().map(|path| Found { name: path.display().to_string(), path });
+        let programs = programs.map(File::new).collect();
+        let mut snapshot = Snapshot { inputs, root, files, named, programs, folders };
+        for files in [&mut snapshot.files, &mut snapshot.named, &mut snapshot.programs] {
             in_parallel(files, |file, buffer| file.content = Content::read(&snapshot.root, &file.found.path, buffer));
         }
         Ok(snapshot)
@@ -114,7 +122,7 @@ impl Snapshot {
     pub(super) fn since(&mut self) -> Result<Since, FilesError> {
         let mut difference = self.listed_difference()?;
         let mut touched: Option<(SystemTime, String)> = None;
-        for files in [&mut self.files, &mut self.named] {
+        for files in [&mut self.files, &mut self.named, &mut self.programs] {
             in_parallel(files, |file, buffer| file.look = file.content.look(&self.root, &file.found.path, buffer));
             for file in files.iter() {
                 match file.look {

@@ -154,6 +154,10 @@ async fn look_after(
         }
     };
     told.send_replace(State::Ended(exit));
+    if deadline.is_some() {
+        // What it started while it was asked to end.
+        process.terminate();
+    }
     // What was asked to end has what is left of its grace for all that it started.
     let settle = deadline.map_or(SETTLE, |deadline| deadline.saturating_duration_since(Instant::now()));
     let left = tokio::select! {

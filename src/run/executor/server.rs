@@ -283,7 +283,9 @@ impl Server {
             })
         });
         let why = format!("it ended with {exit} before it was ready");
-        if taken { Trouble::Port(format!("{why}; somebody else listens on its port")) } else { Trouble::Other(why) }
+        // An outgoing connection of somebody's may have it too.
+        let taken = taken || self.port.is_some_and(|port| !ports::is_free(port));
+        if taken { Trouble::Port(format!("{why}; somebody else has its port")) } else { Trouble::Other(why) }
     }
 
     async fn too_late(&self, ready: &Ready) -> Trouble {
