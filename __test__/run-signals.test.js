@@ -55,7 +55,7 @@ describe('A run that is ended at any moment', { skip, timeout: 20_000 + COUNT * 
       const take = () => (left > 0 ? left-- : null)
       t.diagnostic(`RUN_SIGNALS_SEED=${SEED}, an undisturbed run takes ${Math.round(duration)} ms`)
       const ends = (
-        await Promise.all(projects.map((project, lane) => storm(project, chance(SEED + lane), { duration: duration * 1.1, take })))
+        await Promise.all(projects.map((project, lane) => storm(project, chance(SEED + lane), { duration: duration * 0.7, take })))
       ).flat()
       const of = (/** @type {string} */ wanted) => ends.filter(({ how }) => how === wanted)
       const times = of('killed').map(({ took }) => took)
