@@ -31,8 +31,10 @@ struct Registry {
     doubtful: HashMap<u32, Instant>,
     /// Living children that do not say whose they are, since when they have been seen.
     silent: HashMap<u32, Instant>,
-    /// Where this process starts no children but those of its hosts: those that it had before.
-    exclusive: Option<HashSet<u32>>,
+    /// Children that this process had before its hosts.
+    before: HashSet<u32>,
+    /// Whether this process starts no children but those of its hosts.
+    exclusive: bool,
 }
 
 /// Whether something has outlived its parents.
@@ -60,15 +62,14 @@ impl Adoption {
     /// `exclusive`: this process starts no children itself as long as this lives.
     pub(super) fn new(run_id: &str, exclusive: bool) -> Self {
         let mut registry = registry();
-        if exclusive {
-            registry.exclusive = Some(children(std::process::id()).into_iter().collect());
-        }
+        registry.exclusive = exclusive;
         if registry.runs.is_empty() {
             let mut was: libc::c_int = 0;
             // SAFETY: the pointer is to an int that lives until after the call.
             unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut was) };
             registry.was_subreaper = was != 0;
             set_subreaper(true);
+            registry.before = children(std::process::id()).into_iter().collect();
         }
         registry.runs.push(Scope::run(run_id));
         Adoption { prefix: format!("{run_id}.") }
@@ -86,7 +87,7 @@ impl Drop for Adoption {
             registry.orphans.clear();
             registry.doubtful.clear();
             registry.silent.clear();
-            registry.exclusive = None;
+            registry.before.clear();
             if !registry.was_subreaper {
                 set_subreaper(false);
             }
@@ -119,7 +120,7 @@ pub(super) fn look(scope: &Scope, pipe: Option<u64>) -> Left {
     let children = children(own);
     registry.silent.retain(|pid, _| children.contains(pid));
     for pid in children {
-        if registry.leaders.contains(&pid) {
+        if registry.leaders.contains(&pid) || registry.before.contains(&pid) {
             continue;
         }
         let Some(stat) = linux::stat(pid).filter(|stat| stat.parent == own) else { continue };
@@ -157,14 +158,12 @@ impl Registry {
     /// Whether a child without a marker has lost it on the way here from a process that is meant: it could come from any that runs.
     fn is_stray(&self, pid: u32, scope: &Scope) -> bool {
         let is_only_one = match scope {
-            Scope::Process { .. } => self.leaders.len() == 1,
+            // Each run has a watchdog besides.
+            Scope::Process { .. } => self.leaders.len() == 1 + self.runs.len(),
             Scope::Run { .. } => self.runs.len() == 1,
         };
         let is_settled = self.silent.get(&pid).is_some_and(|since| since.elapsed() >= SILENCE / 2);
-        is_only_one
-            && is_settled
-            && !self.leaders.contains(&pid)
-            && self.exclusive.as_ref().is_some_and(|before| !before.contains(&pid))
+        self.exclusive && is_only_one && is_settled && !self.leaders.contains(&pid) && !self.before.contains(&pid)
     }
 
     /// A child that this process started itself is in its group or leads one, if it does not do strange things. All others are orphans.

@@ -66,6 +66,7 @@ pub(super) fn family(scope: &Scope, pipe: Option<u64>) -> Vec<u32> {
             || orphans.contains(pid) && pipe.is_some_and(|pipe| holds_pipe(*pid, pipe))
     };
     let mut found: HashSet<u32> = alive.iter().filter(is_meant).map(|(pid, _)| *pid).collect();
+    found.extend(super::adopt::strays(scope));
     loop {
         let before = found.len();
         let children = alive.iter().filter(|(_, stat)| found.contains(&stat.parent)).map(|(pid, _)| *pid);

@@ -60,7 +60,7 @@ pub use spawn::{Env, Program, Spawn, SpawnError};
 /// What the system tells of processes.
 mod platform {
     #[cfg(target_os = "linux")]
-    pub(super) use super::adopt::{Adoption, Left, add_leader, look, remove_leader, strays};
+    pub(super) use super::adopt::{Adoption, Left, add_leader, look, remove_leader};
     #[cfg(target_os = "linux")]
     pub(super) use super::linux::{boot, command, family, start_time};
     #[cfg(all(unix, not(target_os = "linux")))]
@@ -277,8 +277,7 @@ impl Host {
         let scope = Scope::run(&self.run_id);
         let deadline = tokio::time::Instant::now() + CLOSE;
         loop {
-            let mut left = platform::family(&scope, None);
-            left.extend(platform::strays(&scope));
+            let left = platform::family(&scope, None);
             left.iter().copied().for_each(unix::kill);
             // Reaps those that were adopted.
             let adopted = platform::look(&scope, None) != platform::Left::Nothing;

@@ -24,10 +24,6 @@ pub(super) fn look(_scope: &Scope, _pipe: Option<u64>) -> Left {
     Left::Nothing
 }
 
-pub(super) fn strays(_scope: &Scope) -> Vec<u32> {
-    Vec::new()
-}
-
 /// Whether something has outlived its parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(dead_code, reason = "it is known only where orphans are adopted")]

@@ -89,9 +89,7 @@ impl Leader {
 
     /// Living processes of it, itself too.
     pub(super) fn family(&self) -> Vec<u32> {
-        let mut family = platform::family(&self.scope, self.pipe);
-        family.extend(platform::strays(&self.scope));
-        family
+        platform::family(&self.scope, self.pipe)
     }
 
     /// Reaps it, if nothing else of it is left. `false`: something is.
