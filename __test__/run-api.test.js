@@ -284,3 +284,16 @@ test('a run in a VM context', async () => {
     assert.equal(defineConfig(config), config)
   })
 })
+
+test('the reporters of the config write where that is asked for', t => {
+  const root = folder(t)
+  const script = `
+    const { run } = require(${JSON.stringify(path.join(__dirname, '..'))})
+    const config = { tests: ['a'], run: ['node', '-e', '0'], reporter: ['list', 'junit'] }
+    run(config, { root: process.cwd(), reporters: process.argv[1] === 'yes' })`
+  const said = (/** @type {string} */ asked) => execFileSync(process.execPath, ['-e', script, asked], { cwd: root, encoding: 'utf8' })
+  assert.equal(said('no'), '')
+  assert.ok(!fs.existsSync(path.join(root, '.ephemeral-broker/junit.xml')))
+  assert.match(said('yes'), /PASS .* tests:a\n/)
+  assert.match(fs.readFileSync(path.join(root, '.ephemeral-broker/junit.xml'), 'utf8'), /<testcase [^>]*name="a"/)
+})

@@ -3,16 +3,13 @@
 
 /** `ephemeral-broker run` and what goes with it: reporters, signals, exit codes. */
 
-const path = require('node:path')
+const _path = require('node:path')
 const { BrokerError } = require('../errors.js')
 const { printError, printResult } = require('../cli/output.js')
-const { createReporters } = require('./reporters/index.js')
-const { terminalOf } = require('./reporters/style.js')
+const { makeReporters, reportCycles } = require('./reporting.js')
 
 /** A signal that comes twice within this time (ms) is one wish: `timeout` and npm send it to a process and to its group. */
 const TOGETHER = 300
-
-const EXTENSIONS = { json: 'report.json', jsonl: 'events.jsonl', junit: 'junit.xml', html: 'report.html', csv: 'report.csv' }
 
 /** Before any test was run: the config, a list or a setup is wrong. */
 const SETUP = 2
@@ -65,17 +62,7 @@ async function runTests(request, context) {
   const config = await loadToRun(request)
   const { Session } = require('./session.js')
   const { options, display } = request
-  /** Of this cycle; with --watch there are new ones for the next. @type {ReturnType<typeof makeReporters> | null} */
-  let reporters = null
-  const onEvent = (/** @type {import('../../run.js').RunEvent} */ event) => {
-    if (event.type === 'runStarted') reporters = makeReporters(config, request)
-    reporters?.onEvent(event)
-  }
-  const ended = async (/** @type {RunResult} */ result) => {
-    const finished = reporters
-    reporters = null
-    await finished?.finish(result)
-  }
+  const { onEvent, ended } = reportCycles(config, display)
   const session = new Session(config, { ...options, stream: display.stream, exclusive: true, onEvent })
   return untilSignals(session, context, async endedBy => {
     if (options.watch) {
@@ -154,33 +141,6 @@ function catchSignals(session) {
 }
 
 /**
- * @param {Config} config
- * @param {RunRequest} request
- */
-function makeReporters(config, { display }) {
-  const { stdout } = process
-  const { TO_STDOUT } = require('./config/reporters.js')
-  const terminal = terminalOf(stdout, display.color ? process.env : { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined })
-  const listed = config.reporters.map(([name, { output }]) => {
-    const usual = EXTENSIONS[/** @type {keyof typeof EXTENSIONS} */ (name)]
-    return /** @type {[import('../../run.js').ReporterName, { output?: string }]} */ ([
-      name,
-      usual === undefined ? {} : { output: output ?? path.join(config.output, usual) }
-    ])
-  })
-  // Who asks for files only still wants to see what fails.
-  if (!listed.some(([name]) => TO_STDOUT.has(name))) listed.push(['list', {}])
-  return createReporters(listed, {
-    stream: stdout,
-    terminal,
-    verbosity: display.quiet ? 'quiet' : display.verbose ? 'verbose' : 'normal',
-    streamOutput: display.stream,
-    explain: display.explain,
-    cwd: process.cwd()
-  })
-}
-
-/**
  * @param {RunRequest} request
  * @param {Context} context
  */
@@ -244,7 +204,7 @@ async function merge(request) {
   const { fromResult } = require('./reporters/index.js')
   const result = mergeReports(request.files)
   const config = await load(request)
-  const reporters = makeReporters(config, request)
+  const reporters = makeReporters(config, request.display)
   for (const event of fromResult(result)) reporters.onEvent(event)
   await reporters.finish(result)
   return result.exitCode

@@ -13,8 +13,28 @@ async function run(config, options = {}) {
   const given = typeof config === 'string' ? { configPath: config } : { config }
   const resolved = await loadConfig({ ...given, root: options.root, profile: options.profile, selected: options.projects })
   requireCommands(resolved)
-  const session = new Session(resolved, options)
-  return options.watch ? require('./watch.js').watch(session) : runSession(session)
+  if (!options.reporters) return runWith(resolved, options)
+  const { reportCycles } = require('./reporting.js')
+  const display = { stream: options.stream ?? false, verbose: false, quiet: false, color: true, explain: false }
+  const { onEvent, ended } = reportCycles(resolved, display)
+  const both = (/** @type {import('../../run.js').RunEvent} */ event) => {
+    onEvent(event)
+    options.onEvent?.(event)
+  }
+  return runWith(resolved, { ...options, onEvent: both }, ended)
+}
+
+/**
+ * @param {import('./config/index.js').ResolvedConfig} config
+ * @param {import('../../run.js').RunOptions} options
+ * @param {(result: import('../../run.js').RunResult) => Promise<void>} [ended] after each cycle
+ */
+async function runWith(config, options, ended) {
+  const session = new Session(config, options)
+  if (options.watch) return require('./watch.js').watch(session, { ended })
+  const result = await runSession(session)
+  await ended?.(result)
+  return result
 }
 
 /**

@@ -32,7 +32,6 @@ function makePlan(config, listing, chosen, { env, secrets, toolchain, stream, fu
     grouped: config.mode === 'service',
     isolation: config.isolation,
     maxFailures: config.maxFailures,
-    globalTimeout: config.globalTimeout,
     minFreeMemory: config.minFreeMemory,
     limits: Object.fromEntries(Object.entries(config.groups).map(([name, { max }]) => [name, max])),
     rateLimits: config.rateLimits,

@@ -36,6 +36,8 @@ const { readToolchain } = require('./toolchain.js')
  * @property {RunResult['shard']} shard
  */
 
+const TOO_LATE = 'the run took longer than globalTimeout'
+
 class Session {
   #stopped = new AbortController()
   /** What the signal asked for, once it did. @type {string | null} */
@@ -44,6 +46,8 @@ class Session {
   /** Where logs are; servers that are kept write there on and on. @type {ReturnType<typeof makeLogs> | undefined} */
   #logs
   #off = () => {}
+  /** It has taken longer than it may. */
+  #late = false
   /** Servers and directories of an earlier time are there. */
   #kept = false
   /** What `onEvent` threw. @type {{ thrown: unknown } | null} */
@@ -113,6 +117,7 @@ class Session {
     /** @type {Tests} */
     let tests = { listing: { tests: [], projects: new Map() }, chosen: [], empty: null, shard: null }
     let failed = null
+    const time = this.#watchTime()
     try {
       tests = narrow(await this.choose())
     } catch (error) {
@@ -124,10 +129,12 @@ class Session {
     this.#tellStart(tests, logs)
     let summary = failed
     try {
-      summary ??= chosen.length === 0 ? NOTHING : await this.#run(tests, { logs, keep })
+      summary ??= chosen.length === 0 ? NOTHING : await this.#run(tests, { logs, keep, time })
       this.#kept ||= keep
     } catch (error) {
       summary = this.#outcomeOf(error)
+    } finally {
+      time.end()
     }
     if (summary.untold) this.#giveUp(chosen, summary.untold)
     const notes = note === null ? summary.notes : [note, ...summary.notes]
@@ -190,8 +197,24 @@ class Session {
     return captured
   }
 
-  /** @throws {BrokerError} `aborted`: it was asked to stop */
+  /** Whether the run takes too long before the core knows of it: from then on the core does. Those who watch have all the time there is. */
+  #watchTime() {
+    const { globalTimeout } = this.config
+    if (globalTimeout === null || this.options.watch) return { left: () => null, end: () => {} }
+    const left = () => Math.max(1, Math.ceil(globalTimeout - this.#at))
+    const timer = setTimeout(
+      () => {
+        this.#late = true
+        this.service?.stop({ now: false })
+      },
+      Math.min(left(), 2 ** 31 - 1)
+    )
+    return { left, end: () => clearTimeout(timer) }
+  }
+
+  /** @throws {BrokerError} `aborted`: it was asked to stop, or is out of time */
   #goOn() {
+    if (this.#late) throw new BrokerError('aborted', TOO_LATE)
     if (this.#interrupted !== null) throw new BrokerError('aborted', `the run was stopped: ${this.#interrupted}`)
   }
 
@@ -203,6 +226,7 @@ class Session {
    */
   #outcomeOf(error) {
     // What was in hand when it was asked to stop fails in its own words.
+    if (this.#late && error instanceof BrokerError) return { ...NOTHING, timedOut: true, untold: TOO_LATE }
     if (this.#interrupted !== null && error instanceof BrokerError)
       return { ...NOTHING, untold: `the run was stopped: ${this.#interrupted}` }
     // A plan that was wrong from the beginning stays so; later it may be a test that was renamed.
@@ -233,10 +257,10 @@ class Session {
 
   /**
    * @param {Tests} tests
-   * @param {{ logs: string, keep: boolean }} how
+   * @param {{ logs: string, keep: boolean, time: { left: () => number | null, end: () => void } }} how
    * @returns {Promise<Summary>}
    */
-  async #run({ listing, chosen }, { logs, keep }) {
+  async #run({ listing, chosen }, { logs, keep, time }) {
     this.#goOn()
     const { config, options, found } = this
     const secrets = await readSecrets(config, this.capture)
@@ -251,7 +275,8 @@ class Session {
       warm: this.#kept
     })
     this.#goOn()
-    return this.#service.execute(plan, { logs, store: config.output, keep })
+    time.end()
+    return this.#service.execute({ ...plan, globalTimeout: time.left() }, { logs, store: config.output, keep })
   }
 
   get #at() {

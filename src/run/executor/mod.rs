@@ -169,7 +169,7 @@ pub(crate) async fn execute(
     if !dispatcher.schedule.borrow().is_done() {
         let begun = before.is_some();
         household.context = Some(context.clone());
-        let late = late(scene.began, context.plan.global_timeout);
+        let late = late(context.plan.global_timeout);
         tokio::pin!(late);
         if begun || set_up(&dispatcher, &mut summary, late.as_mut()).await {
             summary.timed_out = run_tests(&dispatcher, household, keep, late.as_mut()).await;
@@ -280,9 +280,9 @@ async fn run_tests(
 }
 
 /// Until the run takes too long.
-async fn late(began: Instant, limit: Option<Millis>) {
+async fn late(limit: Option<Millis>) {
     match limit {
-        Some(limit) => tokio::time::sleep_until((began + Duration::from_millis(limit)).into()).await,
+        Some(limit) => tokio::time::sleep(Duration::from_millis(limit)).await,
         None => std::future::pending().await,
     }
 }
