@@ -66,23 +66,35 @@ async function timed(folder, [program, ...args], input = '') {
 }
 
 /**
- * `ephemeral-broker run` as a person starts it, but that its events are written down too.
+ * `ephemeral-broker run` as a person starts it.
+ *
+ * @param {string} folder
+ * @param {string[]} [more] words of its command line
+ * @param {number} [expected] the exit code
+ */
+async function runPlainly(folder, more = [], expected = 0) {
+  const peak = ['--require', join(__dirname, 'run-peak.js')]
+  const { elapsed, code } = await timed(folder, [process.execPath, ...peak, COMMAND, 'run', ...more])
+  const output = readFileSync(join(folder, OUTPUT), 'utf8')
+  if (code !== expected) throw new Error(`ephemeral-broker run ended with ${code}: ${output.slice(-2000)}`)
+  return { elapsed, output, peak: Number(readFileSync(join(folder, PEAK), 'utf8')) }
+}
+
+/**
+ * The same, but that its events are written down too.
  *
  * @param {string} folder
  * @param {number} [expected] the exit code
  */
 async function runTests(folder, expected = 0) {
-  const peak = ['--require', join(__dirname, 'run-peak.js')]
   const reporters = ['--reporter', 'list', '--reporter', `jsonl=${EVENTS}`]
-  const { elapsed, code } = await timed(folder, [process.execPath, ...peak, COMMAND, 'run', ...reporters])
-  const output = readFileSync(join(folder, OUTPUT), 'utf8')
-  if (code !== expected) throw new Error(`ephemeral-broker run ended with ${code}: ${output.slice(-2000)}`)
+  const run = await runPlainly(folder, reporters, expected)
   /** @type {RunEvent[]} */
   const events = readFileSync(join(folder, EVENTS), 'utf8')
     .trimEnd()
     .split('\n')
     .map(line => JSON.parse(line))
-  return { elapsed, output, events, peak: Number(readFileSync(join(folder, PEAK), 'utf8')) }
+  return { ...run, events }
 }
 
 /**
@@ -115,4 +127,4 @@ function checkCounts(events, expected) {
   }
 }
 
-module.exports = { NOTHING, PEAK, checkCounts, configure, eventsOf, inFolder, makespan, runTests, timed }
+module.exports = { NOTHING, PEAK, checkCounts, checkSummary, configure, eventsOf, inFolder, makespan, runPlainly, runTests, timed }

@@ -5,7 +5,18 @@ const { execFile } = require('node:child_process')
 const { join } = require('node:path')
 const { promisify } = require('node:util')
 const { manyTests, skewed, sleeping, writeInputs } = require('../lib/run-plans')
-const { NOTHING, checkCounts, configure, eventsOf, inFolder, makespan, runTests, timed } = require('../lib/run-tests')
+const {
+  NOTHING,
+  checkCounts,
+  configure,
+  eventsOf,
+  checkSummary,
+  inFolder,
+  makespan,
+  runPlainly,
+  runTests,
+  timed
+} = require('../lib/run-tests')
 const { median, figure } = require('../lib/table')
 
 const SCRIPT = join(__dirname, '../lib/run-ready.js')
@@ -36,7 +47,9 @@ const nothing = {
     inFolder(async folder => {
       const count = scale.tests / 5
       configure(folder, manyTests(NOTHING, count))
-      const { elapsed, events } = await runTests(folder)
+      const { elapsed, output } = await runPlainly(folder)
+      checkSummary(output, count)
+      const { events } = await runTests(folder)
       checkCounts(events, { passed: count })
       const names = Array.from({ length: count }, (_, index) => `test-${index}\n`).join('')
       const xargs = await timed(folder, ['xargs', `-P${WORKERS}`, '-n1', NOTHING], names)
@@ -149,8 +162,8 @@ const memory = {
   measure: (_state, { scale }) =>
     inFolder(async folder => {
       configure(folder, manyTests(NOTHING, scale.tests))
-      const { events, peak } = await runTests(folder)
-      checkCounts(events, { passed: scale.tests })
+      const { output, peak } = await runPlainly(folder)
+      checkSummary(output, scale.tests)
       return { peak }
     })
 }

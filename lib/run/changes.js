@@ -82,7 +82,8 @@ class Changes {
     await this.#settled()
     if (this.stopped.aborted) return null
     const now = inputs(this.config)
-    const concerned = [...this.#changed].filter(file => now.has(file) || this.known.has(file))
+    const isInput = (/** @type {string} */ file) => now.has(file) || this.known.has(file)
+    const concerned = [...this.#changed].filter(file => isInput(file) && !isOwnOutput(path.join(this.config.root, file)))
     this.#changed.clear()
     this.known = now
     return concerned
@@ -157,6 +158,19 @@ function hasChangedBefore(file, time) {
   // What is gone tells nothing: it counts as a change of now.
   const stat = fs.statSync(file, { throwIfNoEntry: false })
   return stat !== undefined && stat.ctimeMs <= time
+}
+
+/**
+ * Whether it is the file that standard output or error is written to: `--watch > watch.log` would run for ever, for what it says.
+ * @param {string} file
+ */
+function isOwnOutput(file) {
+  const stat = fs.statSync(file, { throwIfNoEntry: false })
+  const isSame = (/** @type {number} */ descriptor) => {
+    const { dev, ino } = fs.fstatSync(descriptor)
+    return stat?.dev === dev && stat.ino === ino
+  }
+  return isSame(1) || isSame(2)
 }
 
 /**

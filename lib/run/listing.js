@@ -40,7 +40,8 @@ async function listTests(config, capture) {
     const group = project.given.group ?? config.merged.settings.group
     const given = { ...project.given, ...project, group, adapter: project.adapter, run: written(project.run), list: written(project.list) }
     const found = await discover(asConfig(given), { mode, root, capture, findFiles })
-    listing.projects.set(project.name, found)
+    const { run, output, toolchain } = found
+    listing.projects.set(project.name, { run, output, toolchain })
     for (const test of found.tests) {
       const { settings, group, tags } = settingsFor(project, test)
       listing.tests.push({ ...test, project: project.name, group, tags, settings, dependsOn: [] })
@@ -102,11 +103,17 @@ function resolveDependencies(tests) {
  */
 function selectTests(config, listing, options, { changed }) {
   const { lastFailed = false } = options
+  if (asksForAll(options) && changed === null) return { chosen: listing.tests, settled: false, whole: null }
   const selection = { ...selectionOf(config, options), lastFailed, changed: changed && { files: changed, inputs: inputsByProject(config) } }
   const { chosen, whole } = select(config, listing, options, selection)
   if (chosen.length > 0 || !(lastFailed || changed !== null)) return { chosen, settled: false, whole }
   const all = select(config, listing, options, { ...selection, lastFailed: false, changed: null, shard: null })
   return { chosen, settled: all.chosen.length > 0, whole }
+}
+
+/** @param {Options} options */
+function asksForAll({ filters, files, projects, tags, excludeTags, grep, shard, lastFailed }) {
+  return !(lastFailed || shard || grep) && [filters, files, projects, tags, excludeTags].every(words => !words?.length)
 }
 
 /**

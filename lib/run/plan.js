@@ -52,23 +52,34 @@ function makePlan(config, listing, chosen, { env, secrets, toolchain, stream, fu
         id: test.id,
         project: test.project,
         group: test.group,
-        file: test.file,
-        name: test.name,
-        pattern: test.pattern,
-        tags: test.tags,
+        // What says nothing is left out: there may be many thousands of them.
+        file: test.file ?? undefined,
+        name: test.name ?? undefined,
+        pattern: test.pattern ?? undefined,
+        tags: unlessEmpty(test.tags),
         settings: table.indexOf(test),
-        dependsOn: test.dependsOn.flatMap(other => {
-          const index = indices.get(other)
-          return index === undefined ? [] : [copy * chosen.length + index]
-        }),
-        repeat: copy + 1,
-        affected: test.affected ?? false
+        dependsOn: unlessEmpty(
+          test.dependsOn.flatMap(other => {
+            const index = indices.get(other)
+            return index === undefined ? [] : [copy * chosen.length + index]
+          })
+        ),
+        repeat: copy === 0 ? undefined : copy + 1,
+        affected: test.affected
       }))
     ),
     settings: table.settings,
     // What a server that was started before a change says is no result of what is there now.
     cache: config.cache.enabled && !(warm && holdsState(config)) ? cacheOf(config, toolchain, full) : null
   }
+}
+
+/**
+ * @template T
+ * @param {T[]} list
+ */
+function unlessEmpty(list) {
+  return list.length === 0 ? undefined : list
 }
 
 /** @param {Config} config */
