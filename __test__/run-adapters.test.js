@@ -120,7 +120,7 @@ describe('where tests come from', () => {
     const { tests, adapter } = await list({ name: 'p', group: '{project}/{dirname}', ...all }, 'file')
     assert.equal(adapter, 'none')
     assert.deepEqual(tests, [
-      { id: 'p:first', project: 'p', group: 'p/', file: null, name: 'first', tags: [], pattern: null, run: null },
+      { id: 'p:first', project: 'p', group: 'p/p', file: null, name: 'first', tags: [], pattern: null, run: null },
       { id: 'own', project: 'p', group: 'g', file: 'a.js', name: 'second', tags: ['x'], pattern: null, run: ['true'] }
     ])
     assert.deepEqual(idsOf(await list({ ...all, tests: undefined }, 'file')), ['listed'])
@@ -132,8 +132,10 @@ describe('where tests come from', () => {
     const { list } = makeProject(t, 'node')
     const tests = ['x', { name: 'a', file: 'd/f.js', tags: ['1'] }, { name: 'b', file: 'd/f.js', tags: ['2'] }, { file: 'g.js' }]
     const project = { name: 'p', run, list: print(`console.log(${JSON.stringify(JSON.stringify(tests))})`), group: '{dirname}' }
-    assert.deepEqual(idsOf(await list(project, 'test')), ['p:d/f.js > a', 'p:d/f.js > b', 'p:g.js', 'p:x'])
-    const files = await list(project, 'file')
+    const single = ['p:d/f.js > a', 'p:d/f.js > b', 'p:g.js', 'p:x']
+    assert.deepEqual(idsOf(await list(project, 'test')), single)
+    assert.deepEqual(idsOf(await list(project, 'file')), single, 'the command is for one test')
+    const files = await list({ ...project, run: ['node', '{file}'] }, 'file')
     assert.deepEqual(
       files.tests.map(({ id, group, tags }) => [id, group, tags]),
       [

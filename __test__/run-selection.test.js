@@ -157,6 +157,15 @@ describe('lists', () => {
     ])
   })
 
+  test('that are too long to be read whole are no shorter lists', async t => {
+    const { root, command } = project(t)
+    const script = "for (let line = 0; line < 300; line++) console.log('x'.repeat(100_000) + line)"
+    write(root, { 'ephemeral-broker.json': JSON.stringify({ list: ['node', '-e', script], run: ['true'] }) })
+    const { code, stdout, stderr } = await command()
+    assert.equal(code, 2)
+    assert.match(stdout + stderr, /wrote 30001090 bytes; 17825792 are the most that are read/)
+  })
+
   test('that fail, are no list, or name a test twice: exit 2', async t => {
     const { root } = project(t)
     /** @type {Array<[list: string, said: RegExp]>} */
@@ -243,6 +252,20 @@ describe('--last-failed', () => {
     // A filter that fits nothing is a mistake all the same.
     assert.equal((await command('--last-failed', 'typo')).code, 4)
   })
+})
+
+test('a failure is not forgotten when its test is skipped for the sake of another', async t => {
+  const { root, command, list } = project(t, { 'ephemeral-broker.json': '' })
+  const config = (/** @type {Record<string, number>} */ codes) => {
+    const tests = Object.entries(codes).map(([name, code]) => ({ name, run: ['sh', '-c', `exit ${code}`] }))
+    const overrides = [{ where: { test: ':b$' }, dependsOn: ['a'] }]
+    write(root, { 'ephemeral-broker.json': JSON.stringify({ tests, overrides }) })
+  }
+  config({ a: 0, b: 1 })
+  assert.equal((await command()).code, 1)
+  config({ a: 1, b: 1 })
+  assert.equal((await command()).code, 1)
+  assert.deepEqual(await list('--last-failed'), ['tests:a', 'tests:b'])
 })
 
 test('--repeat runs each so many times, and has a result of each', async t => {

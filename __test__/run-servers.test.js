@@ -394,6 +394,25 @@ describe('what a server writes', { concurrency: 4 }, () => {
   })
 })
 
+test('who answers where a server is asked for must be of the run', async t => {
+  const port = await freePorts()
+  const other = await stranger(t, port)
+  const answers = { url: `http://127.0.0.1:${port}/`, timeout: 5000 }
+  for (const ready of [answers, { port, timeout: 5000 }]) {
+    const made = project(t, {}, { server: { command: 'sleep 300', ready }, tests: shellTests({ a: 'true' }) })
+    const run = await runCli(made)
+    assert.deepEqual([run.code, run.statuses], [3, { a: 'error' }])
+    assert.match(run.stdout, /is listened on by process \d+, who does not belong to the server/)
+  }
+  await other.assertAlive()
+})
+
+test('readiness and health may be asked for by its own URL', async t => {
+  const server = { command: `node ${SERVER}`, ready: 'http://localhost:{port}/', health: 'http://localhost:{port}/' }
+  const run = await runCli(project(t, {}, { server, tests: shellTests({ a: 'true' }) }))
+  assert.deepEqual([run.code, run.statuses], [0, { a: 'passed' }])
+})
+
 test('with --url no server is started, and tests are told of it', async t => {
   const port = await freePorts()
   const other = await stranger(t, port)

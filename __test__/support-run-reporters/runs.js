@@ -114,7 +114,17 @@ function makeTest(test) {
  */
 function makeResult(tests, { flags, ...rest } = {}) {
   const errors = rest.errors ?? []
-  const base = { runId: 'run-1', startedAt: 1_700_000_000_000, duration: 1000, workers: 4, tests, errors, shard: null, notes: [], broker: null }
+  const base = {
+    runId: 'run-1',
+    startedAt: 1_700_000_000_000,
+    duration: 1000,
+    workers: 4,
+    tests,
+    errors,
+    shard: null,
+    notes: [],
+    broker: null
+  }
   return { ...base, ...summarize({ tests, errors, flags }), ...rest }
 }
 

@@ -123,8 +123,9 @@ function noSource({ name, run }) {
  * @param {Context} context
  * @returns {Promise<Listed[]>}
  */
-async function listedByCommand(list, { mode, cwd, capture }) {
+async function listedByCommand(list, { mode, cwd, capture, command }) {
   const captured = await captureList(capture, { command: list, cwd })
+  if (isObject(captured.stdout)) throw listFailed(list, 'printed JSON that is not an array', captured)
   if (!/^\s*\[/.test(captured.stdout)) return linesOf(list, captured.stdout).map(name => ({ file: null, name }))
   const printed = jsonOf(list, captured)
   if (!Array.isArray(printed)) throw listFailed(list, 'printed JSON that is not an array', captured)
@@ -135,7 +136,27 @@ async function listedByCommand(list, { mode, cwd, capture }) {
     const { run, ...rest } = test
     return { ...rest, ...(run === undefined ? {} : { run }), file: test.file?.replaceAll('\\', '/') ?? null, name: test.name ?? null }
   })
-  return mode === 'test' ? tests : eachFile(tests)
+  return mode === 'test' || runsSingle(command) ? tests : eachFile(tests)
+}
+
+/** @param {string} text */
+function isObject(text) {
+  if (!/^\s*\{/.test(text)) return false
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Whether a command is for one test, whatever the mode: with no name in `{test}` it would run none, and pass.
+ * @param {Command | null} command
+ */
+function runsSingle(command) {
+  const text = [command ?? ''].flat().join(' ')
+  return /\{(?:test|pattern|id)\}/.test(text.replaceAll('{{', ''))
 }
 
 /**
@@ -166,14 +187,19 @@ function linesOf(list, stdout) {
 }
 
 /**
- * Tests of one file as one; those without a file as they are.
+ * Tests of one file as one; those without a file, or with an id or a command of their own, as they are.
  * @param {Listed[]} tests
  */
 function eachFile(tests) {
   /** @type {Map<string, Listed>} */
   const files = new Map()
   const kept = []
-  for (const { file, name, tags = [], group } of tests) {
+  for (const listed of tests) {
+    const { file, name, tags = [], group } = listed
+    if (listed.id || listed.run) {
+      kept.push(listed)
+      continue
+    }
     const known = file === null ? undefined : files.get(file)
     if (known) known.tags = [...new Set([...(known.tags ?? []), ...tags])]
     else {

@@ -2,6 +2,7 @@
 'use strict'
 
 const { loadConfig, requireCommands } = require('./config/index.js')
+const { checkOptions } = require('./options.js')
 const { Session } = require('./session.js')
 
 /**
@@ -10,6 +11,7 @@ const { Session } = require('./session.js')
  * @returns {Promise<import('../../run.js').RunResult>}
  */
 async function run(config, options = {}) {
+  checkOptions(options)
   const given = typeof config === 'string' ? { configPath: config } : { config }
   const resolved = await loadConfig({ ...given, root: options.root, profile: options.profile, selected: options.projects })
   requireCommands(resolved)

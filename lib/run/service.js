@@ -65,7 +65,7 @@ class Service {
 
   /**
    * Ends what was kept.
-   * @returns {Promise<import('../../run.js').RunError[]>}
+   * @returns {Promise<{ errors: import('../../run.js').RunError[], kept: string[] }>}
    */
   end() {
     return this.#ask({ type: 'end' })

@@ -143,7 +143,7 @@ class Session {
 
   /**
    * Ends the servers that were kept.
-   * @returns {Promise<import('../../run.js').RunError[]>}
+   * @returns {Promise<{ errors: import('../../run.js').RunError[], kept: string[] }>}
    */
   end() {
     return this.#service.end()

@@ -53,10 +53,12 @@ async function watch(session, { ended, waits = () => {}, outdated, failed } = {}
       // What could not be listed or set up has tested nothing.
       unseen = result.exitCode !== Exit.SETUP ? more : unseen && new Set([...unseen, ...more])
     }
-    for (const error of await session.end()) {
+    const { errors, kept } = await session.end()
+    for (const error of errors) {
       result.errors.push(error)
       failed?.(error)
     }
+    result.notes.push(...kept.map(dir => `kept: ${dir}`))
   } finally {
     await changes?.close()
     const report = await session.close()

@@ -258,6 +258,12 @@ impl Host {
         }
     }
 
+    /// Who would get a connection to this address: a process of this run, or a stranger.
+    #[cfg(unix)]
+    pub fn owns(&self, address: std::net::IpAddr, port: u16) -> ports::Ownership {
+        ports::ownership(address, port, &platform::family(&Scope::run(&self.run_id), None))
+    }
+
     /// Ends all that is left of the run, starts no more, and lets the watchdog go. The run's directory stays, without the files of this host.
     pub async fn close(&self) {
         *self.closed.write().unwrap_or_else(PoisonError::into_inner) = true;

@@ -12,16 +12,17 @@
 //! It tells `{"event":{…}}` ([`super::report::Event`]), `{"turn":7,"rates":[…]}` when a test's start must wait for its turn, and replies:
 //! `{"reply":2,"value":…}` or `{"reply":2,"error":"…"}`.
 
-use super::executor::{self, Environment, Household, Means, Scene, Stop, Stopping};
+use super::executor::{self, Closed, Environment, Household, Means, Scene, Stop, Stopping};
 use super::plan::{Command, Millis, Plan};
 use super::report::Event;
-use crate::process::{Host, HostOptions, Spawn};
+use crate::process::{Host, HostOptions, LOG_END, LOG_START, Output, Spawn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -170,6 +171,18 @@ fn give_memory_back() {
     };
 }
 
+/// A list that is cut would be tests that nobody misses.
+fn whole_output(output: &Output) -> Result<(), String> {
+    const MOST: u64 = LOG_START + LOG_END as u64;
+    match output.log_error() {
+        Some(error) => Err(format!("run_failed: what the command wrote is lost: {error}")),
+        None if output.size() > MOST => {
+            Err(format!("run_failed: the command wrote {} bytes; {MOST} are the most that are read", output.size()))
+        }
+        None => Ok(()),
+    }
+}
+
 struct Run {
     options: Options,
     host: Arc<Host>,
@@ -226,7 +239,7 @@ impl Run {
             }
         }
         self.stopping.ask(Stop::Now);
-        drop(self.household.lock().await.close().await);
+        self.close_household().await;
         // What still runs holds the host for as long as it takes to end.
         self.host.close().await;
         if !self.kept.get() {
@@ -260,12 +273,18 @@ impl Run {
             }
             Order::End { id } => {
                 tokio::task::spawn_local(async move {
-                    let errors = self.household.lock().await.close().await;
-                    self.reply(id, Ok(json!(errors)));
+                    let closed = self.close_household().await;
+                    self.reply(id, Ok(json!(closed)));
                 });
             }
             Order::Close { .. } => {}
         }
+    }
+
+    async fn close_household(&self) -> Closed {
+        let closed = self.household.lock().await.close().await;
+        self.kept.set(self.kept.get() || !closed.kept.is_empty());
+        closed
     }
 
     fn reply(&self, id: u64, done: Result<Value, String>) {
@@ -339,15 +358,23 @@ impl Run {
             process.kill();
         }
         process.close(Duration::from_millis(100)).await;
-        let read = |path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let whole = whole_output(process.output());
+        // Who wrote nothing has no file.
+        let read = |path: &Path| match fs::read(path) {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(format!("run_failed: cannot read {}: {error}", path.display())),
+        };
+        let written = whole.and_then(|()| Ok((read(&out)?, read(&err)?)));
+        let _ = (fs::remove_file(&out), fs::remove_file(&err));
+        let (stdout, stderr) = written?;
         let captured = Captured {
             exit_code: exit.and_then(|exit| exit.code),
             signal: exit.and_then(|exit| exit.signal_name()),
             timed_out,
-            stdout: read(&out),
-            stderr: read(&err),
+            stdout,
+            stderr,
         };
-        let _ = (fs::remove_file(&out), fs::remove_file(&err));
         Ok(captured)
     }
 }

@@ -59,7 +59,7 @@ function resolveConfig(inputs, problems) {
     shardBy: settings.shardBy,
     reporters: settings.reporter.map((/** @type {any} */ each) => resolveReporter(each, root)),
     output: path.resolve(root, settings.output),
-    dir: resolveDir(settings.dir, root, problems),
+    dir: resolveDir(settings.dir, isolation, root, problems),
     servers: resolveServers(
       settings,
       { root, env: common.env, grace: common.gracePeriod, isolation, readyTimeout: inputs.readyTimeout },
@@ -103,10 +103,16 @@ function resolveReporter(reporter, root) {
 
 /**
  * @param {Record<string, any>} dir
+ * @param {string} isolation
  * @param {string} root
  * @param {string[]} problems
  */
-function resolveDir(dir, root, problems) {
+function resolveDir(dir, isolation, root, problems) {
+  if (dir.reset !== 'never' && isolation === 'none') {
+    problems.push(
+      `dir.reset is ${JSON.stringify(dir.reset)}, but isolation is "none": tests that run at the same time share the directory; give isolation "worker", or take reset out`
+    )
+  }
   for (const file of Object.keys(dir.files)) {
     const normal = path.posix.normalize(file.replaceAll('\\', '/'))
     if (

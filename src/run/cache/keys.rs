@@ -5,6 +5,7 @@ use super::digest::{Digest, Parts, hint, key};
 use super::environment::{self, Environment};
 use super::snapshot::{Program, Snapshot};
 use super::store::{Context, FORMAT, Hints, Own, Store};
+use std::collections::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All keys.
@@ -55,8 +56,10 @@ impl Keys {
             .map(|test| Some(Parted::new(test, plan.settings.get(test.settings)?, cache, snapshot)))
             .collect();
         let mut keys = Keys { tests: Vec::new(), contexts, hints: common.hints, inputs: common.inputs };
+        // Those of a project often depend on the same.
+        let mut known: HashMap<&[TestIndex], Digest> = HashMap::new();
         for (index, (test, own)) in plan.tests.iter().zip(&parted).enumerate() {
-            let before = before(plan, index, &parted, &programs);
+            let before = *known.entry(&test.depends_on).or_insert_with(|| before(plan, index, &parted, &programs));
             keys.tests.push(keyed(plan, test, own.as_ref(), &before, common.digest, &programs, snapshot));
         }
         keys

@@ -40,8 +40,8 @@ pub(super) async fn run(context: &Rc<Context>, place: &Place, task: &Task<'_>, v
     let servers = place.servers_of(task.settings);
     let marks: Vec<Mark> = servers.iter().map(|server| server.running.output().mark()).collect();
     let log = context.log(&task.test.id);
-    let env = place.environment(values, Some(task.settings));
-    let command = values.fill_command(&task.settings.command);
+    let mut env = place.environment(values, Some(task.settings));
+    let command = values.fill_command(&task.settings.command, &mut env);
     let mut result = Attempt {
         attempt: task.attempt,
         status: Outcome::Error,

@@ -10,13 +10,15 @@ use crate::process::machine;
 use crate::run::plan::{Settings, Test, TestIndex};
 use crate::run::report::{Attempt, Event, Outcome, Status, TestResult};
 use crate::run::schedule::{Next, Schedule, Settled, Verdict};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
+
+pub(super) const STOPPED: &str = "the run was stopped";
 
 /// Asks for a turn within all of these rates; answered when it is time.
 pub(crate) type Turns = Rc<dyn Fn(Vec<String>) -> oneshot::Receiver<()>>;
@@ -30,6 +32,8 @@ pub(super) struct Dispatcher {
     pub(super) turns: Turns,
     /// Of tests that have not ended.
     pub(super) attempts: RefCell<HashMap<TestIndex, Vec<Attempt>>>,
+    /// Nothing more starts.
+    pub(super) stopped: Cell<bool>,
     /// Something ended: there may be something to do.
     pub(super) changed: Notify,
 }
@@ -63,6 +67,9 @@ impl Dispatcher {
     }
 
     fn next(&self, worker: usize) -> Next {
+        if self.context.stopping.asked() != Stop::No {
+            self.stop(STOPPED);
+        }
         let free = self.context.plan.min_free_memory.and_then(|_| machine::available_memory());
         let next = self.schedule.borrow_mut().next(self.context.now(), worker, free);
         self.settle();
@@ -81,6 +88,10 @@ impl Dispatcher {
         let context = &self.context;
         let test = &context.plan.tests[index];
         let settings = &context.plan.settings[test.settings];
+        // Before servers are looked at: it may take long.
+        if !self.turn(settings).await {
+            return self.give_up(place, index, Unready::Stopped);
+        }
         let values = tokio::select! {
             ready = place.prepare(test, number) => match ready {
                 Ok(values) => values,
@@ -89,9 +100,6 @@ impl Dispatcher {
             // A start that hangs is ended when the run is: by the place's own end.
             () = context.stopping.until(Stop::Now) => return self.give_up(place, index, Unready::Stopped),
         };
-        if !self.turn(settings).await {
-            return self.give_up(place, index, Unready::Stopped);
-        }
         let expected = self.memory.borrow().expected(index);
         let (id, repeat, worker) = (test.id.clone(), test.repeat, place.worker);
         context.tell(Event::TestStarted { at: context.at(), id, repeat, worker, attempt: number, expected });
@@ -158,8 +166,18 @@ impl Dispatcher {
         false
     }
 
+    /// A worker is no more.
+    pub(super) fn gone(&self, worker: usize, why: &str) {
+        self.schedule.borrow_mut().worker_gone(self.context.now(), worker, why);
+        self.settle();
+        self.changed.notify_waiters();
+    }
+
     /// Nothing more starts.
     pub(super) fn stop(&self, reason: &str) {
+        if self.stopped.replace(true) {
+            return;
+        }
         self.context.tell(Event::Stopping { at: self.context.at(), reason: reason.to_string() });
         self.schedule.borrow_mut().stop(reason);
         self.settle();

@@ -11,9 +11,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+/// What the cache is to be told when it has time.
+enum Learnt {
+    Passed(TestIndex, SystemTime),
+    Failed(TestIndex),
+}
+
 pub(super) struct Memory {
     cache: Option<Arc<Mutex<ResultCache>>>,
-    history: History,
+    learnt: Vec<Learnt>,
+    /// `None` once it was written down.
+    history: Option<History>,
     past: Vec<Past>,
     /// Why the cache had no result, by test.
     why: Vec<Option<String>>,
@@ -21,7 +29,7 @@ pub(super) struct Memory {
     verified: Vec<TestIndex>,
     errors: Vec<RunError>,
     notes: Vec<String>,
-    root: PathBuf,
+    folder: PathBuf,
 }
 
 impl Memory {
@@ -45,13 +53,14 @@ impl Memory {
         notes.extend(cache.iter().flat_map(|cache| cache.warnings().to_vec()));
         Ok(Self {
             cache: cache.map(|cache| Arc::new(Mutex::new(cache))),
-            history,
+            learnt: Vec::new(),
+            history: Some(history),
             past,
             why: vec![None; plan.tests.len()],
             verified: Vec::new(),
             errors: Vec::new(),
             notes,
-            root: store.to_path_buf(),
+            folder: store.to_path_buf(),
         })
     }
 
@@ -88,65 +97,62 @@ impl Memory {
     /// Learns how a test ended.
     pub(super) fn record(&mut self, test: TestIndex, result: &TestResult) {
         let ended = match result.status {
-            Status::Passed | Status::Flaky | Status::Skipped => Some(Ended::Passed),
+            Status::Passed | Status::Flaky => Some(Ended::Passed),
+            // What was skipped for another's sake was not run.
+            Status::Skipped if result.attempts.is_empty() => Some(Ended::NotRun),
+            Status::Skipped => Some(Ended::Passed),
             Status::Failed | Status::TimedOut | Status::Error => Some(Ended::Failed),
             Status::NotRun => Some(Ended::NotRun),
             Status::Cached => None,
         };
         if let Some(ended) = ended {
             let passed = result.attempts.iter().find(|attempt| attempt.status == Outcome::Passed);
-            self.history.record(&result.id, passed.map(|attempt| attempt.duration.ceil() as Millis), ended);
+            if let Some(history) = &mut self.history {
+                history.record(&result.id, passed.map(|attempt| attempt.duration.ceil() as Millis), ended);
+            }
         }
-        let Some(cache) = &self.cache else { return };
-        let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.cache.is_none() {
+            return;
+        }
         match (result.status, result.attempts.as_slice()) {
-            (Status::Cached | Status::NotRun, _) => {}
+            (Status::Cached | Status::NotRun, _) | (Status::Skipped, []) => {}
             (Status::Passed, [only]) if !only.leaked => {
-                cache.passed(test, SystemTime::now() - Duration::from_secs_f64(only.duration.max(0.0) / 1000.0));
+                let started = SystemTime::now() - Duration::from_secs_f64(only.duration.max(0.0) / 1000.0);
+                self.learnt.push(Learnt::Passed(test, started));
             }
             _ => {
                 let failed = !matches!(result.status, Status::Passed | Status::Skipped);
                 if failed && self.verified.contains(&test) {
                     self.errors.push(setup::error("cache_wrong", wrong(&result.id)));
                 }
-                if let Err(error) = cache.failed(test) {
-                    self.notes.push(format!("the cache cannot be written: {error}"));
-                }
+                self.learnt.push(Learnt::Failed(test));
             }
         }
     }
 
-    /// Records what has passed, where nothing that it depends on has changed meanwhile.
-    pub(super) fn check(&self) -> impl Future<Output = Option<String>> + use<> {
-        let cache = self.cache.clone();
-        async move {
-            let cache = cache?;
-            // It reads the folders of all inputs: others have things to do meanwhile.
-            let checked = tokio::task::spawn_blocking(move || {
+    /// Records what has passed, where nothing that it depends on has changed meanwhile, and forgets what has failed. `last`: writes down all else too.
+    ///
+    /// It reads the folders of all inputs, and may have to wait for another run that writes: others have things to do meanwhile.
+    pub(super) fn check(&mut self, last: bool) -> impl Future<Output = Vec<String>> + use<> {
+        let (cache, learnt) = (self.cache.clone(), std::mem::take(&mut self.learnt));
+        let history = last.then(|| self.history.take()).flatten();
+        let folder = self.folder.clone();
+        let work = move || {
+            let mut notes = Vec::new();
+            if let Some(cache) = cache {
                 let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
-                let note = cache.check();
-                // Whoever kills the run loses little. That it fails is told of at the end.
-                let _ = cache.save();
-                note
-            });
-            checked.await.ok().flatten()
-        }
+                notes.extend(tell(&mut cache, learnt, last, &folder));
+            }
+            if let Some(Err(error)) = history.map(|mut history| history.save()) {
+                notes.push(format!("the durations cannot be written in {}: {error}", folder.display()));
+            }
+            notes
+        };
+        async move { tokio::task::spawn_blocking(work).await.unwrap_or_default() }
     }
 
-    pub(super) fn note(&mut self, note: Option<String>) {
-        self.notes.extend(note);
-    }
-
-    /// Writes down what was learnt.
-    pub(super) fn save(&mut self) {
-        if let Some(cache) = &self.cache
-            && let Err(error) = cache.lock().unwrap_or_else(PoisonError::into_inner).save()
-        {
-            self.notes.push(format!("the cache cannot be written in {}: {error}", self.root.display()));
-        }
-        if let Err(error) = self.history.save() {
-            self.notes.push(format!("the durations cannot be written in {}: {error}", self.root.display()));
-        }
+    pub(super) fn note(&mut self, notes: Vec<String>) {
+        self.notes.extend(notes);
     }
 
     pub(super) fn take_errors(&mut self) -> Vec<RunError> {
@@ -162,6 +168,23 @@ fn wrong(id: &str) -> String {
     format!(
         "{id} passed before, nothing among cache.inputs has changed, and it does not pass now: it is flaky, or depends on something else"
     )
+}
+
+/// What is worth a note.
+fn tell(cache: &mut ResultCache, learnt: Vec<Learnt>, last: bool, folder: &Path) -> Vec<String> {
+    let mut failed = None;
+    for one in learnt {
+        match one {
+            Learnt::Passed(test, started) => cache.passed(test, started),
+            Learnt::Failed(test) => failed = failed.or(cache.failed(test).err()),
+        }
+    }
+    let note = cache.check();
+    // Whoever kills the run loses little. That it cannot be written is told of at the end.
+    let saved = cache.save().err().filter(|_| last);
+    let unwritten =
+        failed.or(saved).map(|error| format!("the cache cannot be written in {}: {error}", folder.display()));
+    note.into_iter().chain(unwritten).collect()
 }
 
 /// What a command runs.

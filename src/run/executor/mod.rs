@@ -26,12 +26,12 @@ use super::report::{RunError, SetupStep};
 use super::schedule::Schedule;
 use crate::process::{Host, Redactor};
 use context::Context;
-use dispatch::Dispatcher;
+use dispatch::{Dispatcher, STOPPED};
 use memory::Memory;
 use place::{Commons, Place};
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -45,7 +45,6 @@ use verdict::Words;
 /// Between two looks at whether what results depend on has changed.
 const CHECK: Duration = Duration::from_secs(2);
 
-const STOPPED: &str = "the run was stopped";
 const TOO_LATE: &str = "the run took longer than globalTimeout";
 
 /// Where a run takes place.
@@ -78,6 +77,13 @@ pub(crate) struct Summary {
     pub(crate) notes: Vec<String>,
 }
 
+impl Summary {
+    fn take(&mut self, closed: Closed) {
+        self.errors.extend(closed.errors);
+        self.kept.extend(closed.kept);
+    }
+}
+
 /// What outlives the tests of a plan, where more of them are to come: workers' places, and what the setup left.
 #[derive(Default)]
 pub(crate) struct Household {
@@ -88,9 +94,9 @@ pub(crate) struct Household {
 }
 
 impl Household {
-    /// The end of all of it; what went wrong.
-    pub(crate) async fn close(&mut self) -> Vec<RunError> {
-        let Some(context) = self.context.take() else { return Vec::new() };
+    /// The end of all of it.
+    pub(crate) async fn close(&mut self) -> Closed {
+        let Some(context) = self.context.take() else { return Closed::default() };
         let mut closing: JoinSet<()> = JoinSet::new();
         for mut place in self.places.drain(..) {
             place.move_to(&context);
@@ -105,8 +111,16 @@ impl Household {
         {
             context.failed(error);
         }
-        context.errors.take()
+        Closed { errors: context.errors.take(), kept: context.kept.take() }
     }
+}
+
+/// What became of a household at its end.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Closed {
+    pub(crate) errors: Vec<RunError>,
+    /// Directories that were kept.
+    pub(crate) kept: Vec<String>,
 }
 
 /// What a run needs from outside.
@@ -132,6 +146,11 @@ pub(crate) async fn execute(
     plan.workers = plan.workers.min(plan.tests.len()).max(1);
     let words =
         plan.settings.iter().map(|settings| Words::new(&settings.output).map(Arc::new)).collect::<Result<_, _>>()?;
+    for (server, pattern) in
+        plan.servers.iter().filter_map(|server| Some((server, server.ready.as_ref()?.log.as_ref()?)))
+    {
+        regex::Regex::new(pattern).map_err(|error| format!("invalid_config: ready.log of {}: {error}", server.name))?;
+    }
     let mut memory = Memory::open(&plan, &scene.store, &scene.env)?;
     let mut schedule = Schedule::new(&plan, memory.past()).map_err(|error| error.to_string())?;
     for index in memory.look_up(&plan, seed()) {
@@ -162,6 +181,7 @@ pub(crate) async fn execute(
         words,
         turns: means.turns,
         attempts: RefCell::default(),
+        stopped: Cell::new(false),
         changed: Notify::new(),
     });
     dispatcher.settle();
@@ -175,23 +195,22 @@ pub(crate) async fn execute(
             summary.timed_out = run_tests(&dispatcher, household, keep, late.as_mut()).await;
         } else if keep {
             // The next time it is set up anew.
-            summary.errors.extend(household.close().await);
+            summary.take(household.close().await);
         }
         // Whatever became of the workers, every test ends.
         dispatcher.stop_rest();
     }
     if !keep {
-        summary.errors = household.close().await;
+        summary.take(household.close().await);
     }
-    let check = dispatcher.memory.borrow().check();
-    let note = check.await;
+    let check = dispatcher.memory.borrow_mut().check(true);
+    let notes = check.await;
     let mut memory = dispatcher.memory.borrow_mut();
-    memory.note(note);
-    memory.save();
+    memory.note(notes);
     summary.notes = memory.take_notes();
     summary.errors.extend(context.errors.take());
     summary.errors.extend(memory.take_errors());
-    summary.kept = context.kept.take();
+    summary.kept.extend(context.kept.take());
     Ok(summary)
 }
 
@@ -239,6 +258,7 @@ async fn run_tests(
     let context = &dispatcher.context;
     let mut places: BTreeMap<usize, Place> = household.places.drain(..).map(|place| (place.worker, place)).collect();
     let mut working = JoinSet::new();
+    let mut at_work = HashMap::new();
     for worker in 0..context.plan.workers {
         let place = match places.remove(&worker) {
             Some(mut place) => {
@@ -247,18 +267,26 @@ async fn run_tests(
             }
             None => Place::new(context.clone(), household.commons.clone(), worker),
         };
-        working.spawn_local(dispatcher.clone().work(place, keep));
+        let task = working.spawn_local(dispatcher.clone().work(place, keep));
+        at_work.insert(task.id(), worker);
     }
     household.places.extend(places.into_values());
     let mut timed_out = false;
     let mut stopped = false;
     let mut checks = tokio::time::interval(CHECK);
+    let mut checking: Option<Pin<Box<dyn Future<Output = Vec<String>>>>> = None;
     loop {
         tokio::select! {
-            worked = working.join_next() => match worked {
-                Some(Ok(place)) => household.places.extend(place),
-                Some(Err(error)) => context.failed(setup::error("run_failed", format!("a worker's task failed: {error}"))),
-                None => return timed_out,
+            worked = working.join_next_with_id() => match worked {
+                Some(Ok((_, place))) => household.places.extend(place),
+                Some(Err(error)) => {
+                    let why = format!("a worker's task failed: {error}");
+                    if let Some(worker) = at_work.get(&error.id()) {
+                        dispatcher.gone(*worker, &why);
+                    }
+                    context.failed(setup::error("run_failed", why));
+                }
+                None => break,
             },
             () = context.stopping.until(Stop::Gently), if !stopped => {
                 stopped = true;
@@ -270,13 +298,25 @@ async fn run_tests(
                 dispatcher.stop(TOO_LATE);
                 context.stopping.ask(Stop::Gently);
             }
-            _ = checks.tick() => {
-                let check = dispatcher.memory.borrow().check();
-                let note = check.await;
-                dispatcher.memory.borrow_mut().note(note);
+            _ = checks.tick(), if checking.is_none() => {
+                checking = Some(Box::pin(dispatcher.memory.borrow_mut().check(false)));
             }
+            notes = next_of(&mut checking) => dispatcher.memory.borrow_mut().note(notes),
         }
     }
+    if checking.is_some() {
+        let notes = next_of(&mut checking).await;
+        dispatcher.memory.borrow_mut().note(notes);
+    }
+    timed_out
+}
+
+/// Until what is under way is done; for ever, when nothing is.
+async fn next_of<T>(under_way: &mut Option<Pin<Box<dyn Future<Output = T>>>>) -> T {
+    let Some(future) = under_way else { return std::future::pending().await };
+    let done = future.await;
+    *under_way = None;
+    done
 }
 
 /// Until the run takes too long.

@@ -22,6 +22,12 @@ pub(super) struct Target {
     path: String,
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.path)
+    }
+}
+
 impl Target {
     /// A path at `port`, or an absolute URL.
     ///
@@ -42,6 +48,11 @@ impl Target {
         let host = uri.host().ok_or_else(allowed)?.trim_matches(['[', ']']).to_string();
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_string();
         Ok(Self { host, port: uri.port_u16().unwrap_or(80), path })
+    }
+
+    /// Whether it is asked on this machine's loopback.
+    pub(super) fn is_here(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// Where to connect to, in this order: `localhost` is both of its addresses.

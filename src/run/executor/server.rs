@@ -10,6 +10,7 @@ use crate::process::ports::{self, Ownership};
 use crate::run::plan::{Port, Ready, ReadyPort, Server as Spec};
 use crate::run::report::{Event, RunError};
 use regex::Regex;
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -31,6 +32,10 @@ pub(super) struct Server {
     worker: Option<usize>,
     grace: u64,
     context: Rc<Context>,
+    /// What is asked before each test.
+    health: Option<Target>,
+    /// That it failed was told.
+    told: Cell<bool>,
 }
 
 /// A server that is to be started.
@@ -63,7 +68,7 @@ enum Trouble {
 impl Server {
     /// Starts it, and waits until it is ready. Where somebody else takes its port first, it is started again on another.
     pub(super) async fn start(context: &Rc<Context>, wanted: &Wanted<'_>) -> Result<Self, Failed> {
-        let &Wanted { spec, worker, values, .. } = wanted;
+        let &Wanted { spec, worker, .. } = wanted;
         let mut tried = 0;
         loop {
             tried += 1;
@@ -72,8 +77,11 @@ impl Server {
                 Err(why) => return Err(Failed::Server(failure(spec, worker, &why, None, None))),
             };
             let began = Instant::now();
-            let mut server = Self::spawn(context, wanted, port).await?;
-            let trouble = match server.ready(spec, values).await {
+            let mut values = wanted.values.clone();
+            let url = port.map(|port| format!("http://127.0.0.1:{port}"));
+            values.set_if("port", port.map(|port| port.to_string())).set_if("url", url);
+            let mut server = Self::spawn(context, wanted, port, &values).await?;
+            let trouble = match server.ready(spec, &values).await {
                 Ok(()) => {
                     server.find().await;
                     let duration = began.elapsed().as_secs_f64() * 1000.0;
@@ -102,17 +110,24 @@ impl Server {
         }
     }
 
-    async fn spawn(context: &Rc<Context>, wanted: &Wanted<'_>, port: Option<u16>) -> Result<Self, Failed> {
-        let &Wanted { spec, worker, values, others } = wanted;
-        let mut values = values.clone();
-        let url = port.map(|port| format!("http://127.0.0.1:{port}"));
-        values.set_if("port", port.map(|port| port.to_string())).set_if("url", url.clone());
-        let mut env = context.environment(&values);
+    async fn spawn(
+        context: &Rc<Context>,
+        wanted: &Wanted<'_>,
+        port: Option<u16>,
+        values: &Values,
+    ) -> Result<Self, Failed> {
+        let &Wanted { spec, worker, others, .. } = wanted;
+        let health =
+            spec.health.as_ref().map(|health| Target::new(&values.fill(health), port)).transpose().map_err(|why| {
+                release_port(context, port);
+                Failed::Server(failure(spec, worker, &format!("health: {why}"), None, None))
+            })?;
+        let mut env = context.environment(values);
         env.extend(others.clone());
         env.extend(spec.env.iter().map(|(name, value)| (name.clone(), values.fill(value))));
         let of = worker.map_or(String::new(), |worker| format!("-worker-{worker}"));
         let log = context.log(&format!("{}{of}", spec.name));
-        let command = values.fill_command(&spec.command);
+        let command = values.fill_command(&spec.command, &mut env);
         let start = Start { command: &command, cwd: &spec.cwd, env, log: log.clone(), on_line: None };
         let running = Running::start(context, start).await.map_err(|error| {
             release_port(context, port);
@@ -121,7 +136,9 @@ impl Server {
         let server = Self {
             name: spec.name.clone(),
             port,
-            url,
+            url: values.get("url").filter(|_| port.is_some()).map(str::to_string),
+            health,
+            told: Cell::new(false),
             running,
             log,
             worker,
@@ -150,6 +167,9 @@ impl Server {
 
     /// Tells of its death, once it has died.
     pub(super) fn tell_failure(&self, reason: &str, restarting: bool) {
+        if self.told.replace(true) {
+            return;
+        }
         self.context.tell(Event::ServerFailed {
             at: self.context.at(),
             server: self.name.clone(),
@@ -166,18 +186,23 @@ impl Server {
         if let Some(why) = self.died() {
             return Err(why);
         }
-        let Some(health) = &spec.health else { return Ok(()) };
-        let target = Target::new(health, self.port)?;
+        let Some(target) = &self.health else { return Ok(()) };
         let status = spec.ready.as_ref().map_or((200, 399), |ready| ready.status);
-        let answered = answers(&target, status).await;
-        answered.map_err(|why| format!("{} is not healthy: {health}: {why}", called(&self.name)))
+        let answered = tokio::select! {
+            answered = answers(target, status) => answered,
+            // The test is not run any more.
+            () = self.context.stopping.until(Stop::Gently) => Ok(()),
+        };
+        answered.map_err(|why| format!("{} is not healthy: {target}: {why}", called(&self.name)))
     }
 
     /// Ends it, with all that it started.
     pub(super) async fn stop(self) {
-        let alive = self.running.exit().is_none();
+        let died = self.died();
         self.running.end(self.grace).await;
-        if alive {
+        if let Some(why) = died {
+            self.tell_failure(&why, false);
+        } else {
             self.context.tell(Event::ServerStopped {
                 at: self.context.at(),
                 server: self.name.clone(),
@@ -217,8 +242,36 @@ impl Server {
         if let Some(target) = &target {
             self.until(|| async move { answers(target, ready.status).await.ok() }).await;
         }
-        let probed = self.port.is_some() && (port == self.port || target.map(|target| target.port) == self.port);
-        self.check_owner(spec, probed)
+        let asked = [port, target.filter(Target::is_here).map(|target| target.port)];
+        for port in asked.into_iter().flatten().filter(|port| Some(*port) != self.port) {
+            self.check_asked(spec, port)?;
+        }
+        self.check_owner(spec, self.port.is_some() && asked.contains(&self.port))
+    }
+
+    #[cfg(unix)]
+    fn owns_for_run(&self, address: IpAddr, port: u16) -> Ownership {
+        self.context.host.owns(address, port)
+    }
+
+    /// What other servers of the run have is not known there.
+    #[cfg(windows)]
+    fn owns_for_run(&self, address: IpAddr, port: u16) -> Ownership {
+        self.running.process().owns(address, port)
+    }
+
+    /// It was not given this port, but it was asked there: who answers must be of this run all the same.
+    fn check_asked(&self, spec: &Spec, port: u16) -> Result<(), Trouble> {
+        let mut ours = !spec.owned;
+        for address in HERE.into_iter().filter(|_| spec.owned) {
+            match self.owns_for_run(address, port) {
+                Ownership::Ours => ours = true,
+                Ownership::Nobody => {}
+                Ownership::Stranger(pid) => return Err(Trouble::Other(stranger(address, port, pid))),
+                Ownership::Unknown => return Err(Trouble::Other(nobody_knows(port))),
+            }
+        }
+        if ours { Ok(()) } else { Err(Trouble::Other(format!("port {port} is not listened on by this run"))) }
     }
 
     /// Where tests find it: some listen on ::1 alone.
@@ -266,11 +319,7 @@ impl Server {
                 Ownership::Ours => ours = true,
                 Ownership::Nobody => {}
                 Ownership::Stranger(pid) => return Err(Trouble::Port(stranger(address, port, pid))),
-                Ownership::Unknown => {
-                    return Err(Trouble::Other(format!(
-                        "cannot find out which process listens on port {port}; set owned = false if it runs in a container"
-                    )));
-                }
+                Ownership::Unknown => return Err(Trouble::Other(nobody_knows(port))),
             }
         }
         if ours { Ok(()) } else { Err(Trouble::Port(format!("port {port} is not listened on by the server"))) }
@@ -314,6 +363,10 @@ impl Drop for Server {
     }
 }
 
+fn nobody_knows(port: u16) -> String {
+    format!("cannot find out which process listens on port {port}; set owned = false if it runs in a container")
+}
+
 fn stranger(address: IpAddr, port: u16, pid: Option<u32>) -> String {
     let who = pid.map_or("somebody".to_string(), |pid| format!("process {pid}"));
     format!(
@@ -333,15 +386,16 @@ async fn probe_port(port: u16) -> Option<()> {
 
 /// Asks all addresses for an answer with such a status; the reason is the last one's.
 async fn answers(target: &Target, (lowest, highest): (u16, u16)) -> Result<(), String> {
-    let mut reason = "there is no such host".to_string();
+    let (mut reason, mut answered) = ("there is no such host".to_string(), None);
     for address in target.addresses().await {
         match target.get(address).await {
             Ok(status) if (lowest..=highest).contains(&status) => return Ok(()),
-            Ok(status) => reason = format!("answered {status}"),
+            Ok(status) => answered = Some(format!("answered {status}")),
             Err(why) => reason = why,
         }
     }
-    Err(reason)
+    // That nobody listens on the other address says less.
+    Err(answered.unwrap_or(reason))
 }
 
 /// A port that nobody has, as far as one can know; remembered until it is released.

@@ -66,12 +66,11 @@ async fn attempt(
     let mut env = env.clone();
     env.insert("EPHEMERAL_ENV".into(), exports.to_string_lossy().into_owned());
 
-    let running = Running::start(
-        context,
-        Start { command: &values.fill_command(command), cwd: &context.root, env, log: log.clone(), on_line: None },
-    )
-    .await
-    .map_err(|error| say(error.to_string()))?;
+    let filled = values.fill_command(command, &mut env);
+    let running =
+        Running::start(context, Start { command: &filled, cwd: &context.root, env, log: log.clone(), on_line: None })
+            .await
+            .map_err(|error| say(error.to_string()))?;
     let limit = match context.plan.setup.timeout {
         0 => USUAL_TIMEOUT,
         given => given,

@@ -3,8 +3,8 @@
 //! Only known names are placeholders; everything else in braces (JSON, the shell's `${HOME}`) stays as it is. `{{` is a brace. In a command for
 //! the shell a value can never become anything but one piece of text, whatever it holds and in whatever quotes it stands.
 
+use super::context::Environment;
 use crate::run::plan::Command;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Values by name.
@@ -30,18 +30,20 @@ impl Values {
 
     /// A variable's value.
     pub(super) fn fill(&self, text: &str) -> String {
-        self.replace(text, |_, value| Cow::Borrowed(value))
+        self.replace(text, false, |_, _, value| value.to_string())
     }
 
-    /// A command, ready to be run.
-    pub(super) fn fill_command(&self, command: &Command) -> Command {
+    /// A command, ready to be run with the variables that it adds to `env`.
+    pub(super) fn fill_command(&self, command: &Command, env: &mut Environment) -> Command {
         match command {
             Command::Argv(words) => Command::Argv(words.iter().map(|word| self.fill(word)).collect()),
-            Command::Shell(line) => Command::Shell(self.replace(line, |quotes, value| quotes.protect(value))),
+            Command::Shell(line) => {
+                Command::Shell(self.replace(line, true, |quotes, name, value| quotes.protect(name, value, env)))
+            }
         }
     }
 
-    fn replace<'v>(&'v self, text: &str, mut write: impl FnMut(Quotes, &'v str) -> Cow<'v, str>) -> String {
+    fn replace(&self, text: &str, shell: bool, mut write: impl FnMut(Quotes, &str, &str) -> String) -> String {
         let mut filled = String::with_capacity(text.len());
         let mut quotes = Quotes::None;
         let mut rest = text;
@@ -51,14 +53,16 @@ impl Values {
                 rest = after;
                 continue;
             }
-            if let Some((value, after)) = self.placeholder(rest).filter(|_| !filled.ends_with('$')) {
-                filled.push_str(&write(quotes, value));
+            if let Some((name, value, after)) = self.placeholder(rest).filter(|_| !filled.ends_with('$')) {
+                filled.push_str(&write(quotes, name, value));
                 rest = after;
                 continue;
             }
             let length = match (quotes, next) {
                 // What follows is meant as it is.
-                (Quotes::None | Quotes::Double, '\\') => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+                (Quotes::None | Quotes::Double, '\\') if shell => {
+                    1 + rest[1..].chars().next().map_or(0, char::len_utf8)
+                }
                 _ => next.len_utf8(),
             };
             quotes = quotes.after(next);
@@ -68,9 +72,9 @@ impl Values {
         filled
     }
 
-    fn placeholder<'t>(&self, text: &'t str) -> Option<(&str, &'t str)> {
+    fn placeholder<'t>(&self, text: &'t str) -> Option<(&'t str, &str, &'t str)> {
         let (name, after) = text.strip_prefix('{')?.split_once('}')?;
-        Some((self.0.get(name)?, after))
+        Some((name, self.0.get(name)?, after))
     }
 }
 
@@ -92,29 +96,25 @@ impl Quotes {
         }
     }
 
+    /// The shell reads what a variable holds as text, wherever that stands: also where these quotes are misread, as within `$(…)`.
     #[cfg(unix)]
-    fn protect(self, value: &str) -> Cow<'_, str> {
-        match self {
-            Quotes::None => Cow::Owned(crate::process::quote(value)),
-            Quotes::Single => Cow::Owned(value.replace('\'', r"'\''")),
-            Quotes::Double => {
-                let mut safe = String::with_capacity(value.len());
-                for sign in value.chars() {
-                    if matches!(sign, '"' | '\\' | '$' | '`') {
-                        safe.push('\\');
-                    }
-                    safe.push(sign);
-                }
-                Cow::Owned(safe)
-            }
-        }
+    fn protect(self, name: &str, value: &str, env: &mut Environment) -> String {
+        let sign = |sign: char| if sign.is_ascii_alphanumeric() { sign } else { '_' };
+        let variable: String = "EPHEMERAL_VALUE_".chars().chain(name.chars().map(sign)).collect();
+        let text = match self {
+            Quotes::None => format!("\"${{{variable}}}\""),
+            Quotes::Single => format!("'\"${{{variable}}}\"'"),
+            Quotes::Double => format!("${{{variable}}}"),
+        };
+        env.insert(variable, value.to_string());
+        text
     }
 
     #[cfg(windows)]
-    fn protect(self, value: &str) -> Cow<'_, str> {
+    fn protect(self, _name: &str, value: &str, _env: &mut Environment) -> String {
         match self {
-            Quotes::Double => Cow::Owned(value.replace('"', "\"\"").replace('%', "%%")),
-            _ => Cow::Owned(crate::process::quote(value)),
+            Quotes::Double => value.replace('"', "\"\"").replace('%', "%%"),
+            _ => crate::process::quote(value),
         }
     }
 }
@@ -158,11 +158,18 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn in_any_quotes_a_value_stays_one_text() {
-        for line in ["printf %s {test}", "printf %s 'a{test}b'", "printf %s \"a{test}b\"", "printf %s a\\'{test}b"] {
-            let Command::Shell(line) = values().fill_command(&Command::Shell(line.into())) else { panic!() };
-            let printed = std::process::Command::new("/bin/sh").args(["-c", &line]).output().unwrap();
+        let lines = ["printf %s {test}", "printf %s 'a{test}b'", "printf %s \"a{test}b\"", "printf %s a\\'{test}b"];
+        for line in lines.into_iter().chain(["printf %s \"$(printf %s \"{test}\")\""]) {
+            let mut env = Environment::new();
+            let Command::Shell(line) = values().fill_command(&Command::Shell(line.into()), &mut env) else { panic!() };
+            let printed = std::process::Command::new("/bin/sh").args(["-c", &line]).envs(&env).output().unwrap();
             let printed = String::from_utf8(printed.stdout).unwrap();
-            assert!(printed.contains("it's \"$HOME\" `x` \\"), "{line} printed {printed}");
+            assert!(printed.replace(' ', "").contains("it's\"$HOME\"`x`\\"), "{line} printed {printed}");
         }
+    }
+
+    #[test]
+    fn a_backslash_means_something_to_the_shell_alone() {
+        assert_eq!(values().fill(r"C:\{port}"), r"C:\9000");
     }
 }
