@@ -22,7 +22,16 @@ const below = folder =>
 /** @returns {string[]} what the root's tarball must hold, no more and no less */
 function rootFiles() {
   const texts = ['CHANGELOG.md', 'LICENSE', 'PROTOCOL.md', 'README.md']
-  return [...texts, 'index.d.ts', 'index.js', 'native.d.ts', 'native.js', 'package.json', 'run.d.ts', ...['bin', 'docs', 'lib'].flatMap(below)].sort()
+  return [
+    ...texts,
+    'index.d.ts',
+    'index.js',
+    'native.d.ts',
+    'native.js',
+    'package.json',
+    'run.d.ts',
+    ...['bin', 'docs', 'lib'].flatMap(below)
+  ].sort()
 }
 
 /**
@@ -58,7 +67,18 @@ async function publintProblems(tarball) {
 function typesProblems(tarball) {
   const attw = path.join(root, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
   // Data, for editors: nobody imports it without exports being known.
-  const args = [attw, tarball, '--exclude-entrypoints', './schema.json', '--profile', 'strict', '--format', 'ascii', '--no-emoji', '--no-color']
+  const args = [
+    attw,
+    tarball,
+    '--exclude-entrypoints',
+    './schema.json',
+    '--profile',
+    'strict',
+    '--format',
+    'ascii',
+    '--no-emoji',
+    '--no-color'
+  ]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   return status === 0 ? [] : [`attw: ${stdout}${stderr}`]
 }
@@ -87,7 +107,9 @@ async function problemsOf() {
         problem => `${platform.packageName}: ${problem}`
       ),
       ...differences(main.files, rootFiles()),
-      ...main.files.filter(file => /^(?:lib|bin)\//.test(file) && !isOurs(file)).map(file => `${file} is neither JavaScript nor known data`),
+      ...main.files
+        .filter(file => /^(?:lib|bin)\//.test(file) && !isOurs(file))
+        .map(file => `${file} is neither JavaScript nor known data`),
       ...(await publintProblems(main.tarball)),
       ...(await publintProblems(own.tarball)).map(problem => `${platform.packageName}: ${problem}`),
       ...typesProblems(main.tarball)

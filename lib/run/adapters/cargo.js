@@ -226,7 +226,7 @@ const cargo = {
   output: {
     skipped: String.raw`^test result: ok\. .*\b[1-9]\d* ignored;`,
     passed: String.raw`^test result: ok\. [1-9]\d* passed;`,
-    none: String.raw`^running 0 tests$`
+    none: '^running 0 tests$'
   },
   toolchain: command => {
     const program = startOf(command, DEFAULT)

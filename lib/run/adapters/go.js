@@ -257,8 +257,8 @@ const go = {
           .map(part => `^${escapeRegExp(part)}$`)
           .join('/'),
   output: {
-    skipped: String.raw`^--- SKIP: `,
-    passed: String.raw`^--- PASS: `,
+    skipped: '^--- SKIP: ',
+    passed: '^--- PASS: ',
     none: String.raw`^testing: warning: no tests to run|\[no tests? (?:to run|files)\]`
   },
   toolchain: command => [

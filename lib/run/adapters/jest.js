@@ -97,7 +97,7 @@ const adapter = {
   output: {
     skipped: String.raw`^Tests: .*\b[1-9]\d* (?:skipped|todo)`,
     passed: String.raw`^Tests: .*\b[1-9]\d* passed`,
-    none: String.raw`^No tests found|^Tests: +0 total`
+    none: '^No tests found|^Tests: +0 total'
   },
   toolchain: command => [
     ['node', '--version'],

@@ -102,8 +102,8 @@ const node = {
   output: {
     // The suites that are skipped as a whole have no part in the count.
     skipped: String.raw`^(?:#|ℹ) (?:skipped|todo) [1-9]|^ *(?:ok \d+ - |﹣ ).* # SKIP`,
-    passed: String.raw`^(?:#|ℹ) pass [1-9]`,
-    none: String.raw`^(?:#|ℹ) tests 0$`
+    passed: '^(?:#|ℹ) pass [1-9]',
+    none: '^(?:#|ℹ) tests 0$'
   },
   toolchain: command => [[...startOf(command, DEFAULT), '--version']]
 }
