@@ -330,7 +330,8 @@ test('defect 18: nothing is logged on standard output', async t => {
 })
 
 test('defect 19: nothing is exported that no runner takes', () => {
-  assert.deepEqual(Object.keys(require('..')).sort(), ['Broker', 'BrokerError', 'Client', 'checkReadiness', 'cleanupPipe', 'makePipePath'])
+  const names = ['Broker', 'BrokerError', 'Client', 'checkReadiness', 'cleanupPipe', 'defineConfig', 'makePipePath', 'run']
+  assert.deepEqual(Object.keys(require('..')).sort(), names)
 })
 
 test('defect 20: 2,000 requests at once are 2,000 replies, and 1,000 clients at once are served', async t => {

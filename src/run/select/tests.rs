@@ -129,7 +129,7 @@ fn javascript_asks_in_json() {
         { "id": "p:b", "project": "p", "group": "g", "file": null, "name": null, "tags": [], "dependsOn": ["p:a"] },
     ]);
     let input = json!({ "tests": tests, "selection": { "filters": ["b"], "shardBy": "slice" }, "grouped": true });
-    assert_eq!(select(&input.to_string(), |_| None).unwrap(), r#"{"selected":[0,1],"pulledIn":[0]}"#);
+    assert_eq!(select(&input.to_string(), |_| None).unwrap(), r#"{"selected":[0,1],"pulledIn":[0],"whole":null}"#);
     assert_eq!(resolve_dependencies(&json!({ "tests": tests }).to_string()).unwrap(), "[[],[0]]");
     let unknown = json!({ "tests": [], "selection": { "filter": [] } }).to_string();
     assert!(select(&unknown, |_| None).unwrap_err().to_string().contains("unknown field `filter`"));
