@@ -297,3 +297,26 @@ test('the reporters of the config write where that is asked for', t => {
   assert.match(said('yes'), /PASS .* tests:a\n/)
   assert.match(fs.readFileSync(path.join(root, '.ephemeral-broker/junit.xml'), 'utf8'), /<testcase [^>]*name="a"/)
 })
+
+test('an option that is mistyped, or is none, is told before anything runs', async t => {
+  const root = folder(t)
+  const config = { tests: ['a'], run: ['touch', 'ran'] }
+  /** @type {Array<[options: object, said: RegExp]>} */
+  const cases = [
+    [{ filter: ['a'] }, /unknown option "filter"; did you mean "filters"\?/],
+    [{ filters: 'a' }, /filters is "a"; allowed is a list of texts/],
+    [{ shard: { index: 3, count: 2 } }, /shard is an object; allowed is \{ index, count \} with an index from 1 to count/],
+    [{ signal: {} }, /signal is an object; allowed is an AbortSignal/],
+    [{ onEvent: 'x', full: 1 }, /onEvent is "x"; allowed is a function[^]*full is 1; allowed is true or false/]
+  ]
+  for (const [options, said] of cases) {
+    await assert.rejects(run(config, { root, ...options }), (/** @type {any} */ error) => {
+      assert.deepEqual([error instanceof BrokerError, error.code], [true, 'invalid_config'])
+      assert.match(error.message, said)
+      return true
+    })
+  }
+  assert.ok(!fs.existsSync(path.join(root, 'ran')))
+  const { signal } = new AbortController()
+  assert.ok((await run(config, { root, grep: /A/i, filters: undefined, signal })).ok)
+})

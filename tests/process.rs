@@ -5,8 +5,6 @@
 #[path = "process/support.rs"]
 mod support;
 
-#[path = "process/costs.rs"]
-mod costs;
 #[path = "process/ends.rs"]
 mod ends;
 #[path = "process/killed.rs"]

@@ -14,6 +14,9 @@ const TOGETHER = 80
 /** A file that changes during so many cycles, one after the other, is rewritten by the tests: that is no reason for the next one. */
 const REWRITTEN = 3
 
+/** So often (ms) is looked whether the clock of files goes on. Some go by seconds. */
+const LOOKS = 2000
+
 /** @typedef {InstanceType<typeof import('./session.js').Session>} Session */
 
 class Changes {
@@ -45,7 +48,7 @@ class Changes {
    * @returns {Promise<Set<string> | null>} what has changed since the cycle before began; null: the session was stopped
    */
   async next(waits) {
-    const endedAt = Date.now()
+    const endedAt = await nextStep(this.config.output)
     /** @type {Set<string>} */
     const during = new Set()
     let waiting = false
@@ -151,13 +154,46 @@ function fromRoot(root, file) {
 }
 
 /**
+ * The time by which files are stamped: it goes on in steps of some milliseconds, behind the clock.
+ * @param {string} folder
+ * @returns {number} milliseconds since 1970
+ */
+function clockOf(folder) {
+  const file = path.join(folder, '.clock')
+  try {
+    fs.writeFileSync(file, '')
+    return fs.statSync(file).ctimeMs
+  } catch {
+    // Nothing can be written there.
+    return Date.now()
+  } finally {
+    fs.rmSync(file, { force: true })
+  }
+}
+
+/**
+ * A time by which files are stamped that none has been stamped with yet.
+ * @param {string} folder
+ */
+async function nextStep(folder) {
+  const { setTimeout: sleep } = require('node:timers/promises')
+  const now = clockOf(folder)
+  let next = now
+  for (let looks = 0; next === now && looks < LOOKS; looks++) {
+    await sleep(1)
+    next = clockOf(folder)
+  }
+  return next
+}
+
+/**
  * @param {string} file
  * @param {number} time milliseconds since 1970
  */
 function hasChangedBefore(file, time) {
   // What is gone tells nothing: it counts as a change of now.
   const stat = fs.statSync(file, { throwIfNoEntry: false })
-  return stat !== undefined && stat.ctimeMs <= time
+  return stat !== undefined && stat.ctimeMs < time
 }
 
 /**

@@ -23,7 +23,8 @@ const OPTIONS = {
   root: TEXT,
   profile: TEXT,
   filters: TEXTS,
-  grep: [value => isText(value) || value instanceof RegExp, 'a text or a regular expression'],
+  // Not instanceof: each realm has classes of its own, and test runners make realms.
+  grep: [value => isText(value) || Object.prototype.toString.call(value) === '[object RegExp]', 'a text or a regular expression'],
   files: TEXTS,
   projects: TEXTS,
   tags: TEXTS,
@@ -36,7 +37,7 @@ const OPTIONS = {
   lastFailed: SWITCH,
   full: SWITCH,
   watch: SWITCH,
-  signal: [value => value instanceof AbortSignal, 'an AbortSignal'],
+  signal: [value => isSwitch(value?.aborted) && typeof value.addEventListener === 'function', 'an AbortSignal'],
   onEvent: [value => typeof value === 'function', 'a function'],
   stream: SWITCH,
   reporters: SWITCH
