@@ -307,7 +307,7 @@ test('an option that is mistyped, or is none, is told before anything runs', asy
     [{ filters: 'a' }, /filters is "a"; allowed is a list of texts/],
     [{ shard: { index: 3, count: 2 } }, /shard is an object; allowed is \{ index, count \} with an index from 1 to count/],
     [{ signal: {} }, /signal is an object; allowed is an AbortSignal/],
-    [{ onEvent: 'x', full: 1 }, /onEvent is "x"; allowed is a function[^]*full is 1; allowed is true or false/]
+    [{ onEvent: 'x', full: 1 }, /onEvent is "x"; allowed is a function[\s\S]*full is 1; allowed is true or false/]
   ]
   for (const [options, said] of cases) {
     await assert.rejects(run(config, { root, ...options }), (/** @type {any} */ error) => {
