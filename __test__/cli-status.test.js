@@ -462,10 +462,11 @@ describe('status --watch, at a terminal', { timeout: 5 * timeout }, () => {
     await view.frame()
     process.kill(view.pid, 'SIGTSTP')
     await until(() => view.seen().endsWith(LEAVE))
-    // As a shell's "fg" does. "script" stops with what it runs, or does not, as its version goes.
+    // As a shell's "fg" does. "script" stops with what it runs, or does not, as its version goes; and it may come to hear of the stop only later.
     const again = view.frame()
+    const awake = setInterval(() => view.script.kill('SIGCONT'), 20)
+    scope.after(() => clearInterval(awake))
     await until(() => {
-      view.script.kill('SIGCONT')
       process.kill(view.pid, 'SIGCONT')
       return view.seen().split(ENTER).length === 3
     })

@@ -1,5 +1,7 @@
 //! The result cache beside an oracle that knows the whole state in which each test passed: whatever is edited, between runs and while tests run, no test is
 //! taken from the cache that did not pass in just that state.
+//!
+//! It holds on file systems whose clocks tick seldom too: `RUN_CACHE_CASES=20 TMPDIR=…` on such a one (`mkfs.ext3 -I 128` makes one with whole seconds).
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +11,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::Instant;
 
 const TESTS: usize = 3;
 
@@ -117,7 +119,8 @@ fn apply(root: &Path, edit: &Edit) -> bool {
             fs::write(path(*file), content).is_ok()
         }
         Edit::Delete(file) => fs::remove_file(path(*file)).is_ok(),
-        Edit::Rename(from, to) => fs::rename(path(*from), path(*to)).is_ok(),
+        // To its own name, nothing happens.
+        Edit::Rename(from, to) => from != to && fs::rename(path(*from), path(*to)).is_ok(),
         Edit::Executable(file) => toggle_executable(&path(*file)),
         Edit::Lockfile(content) => fs::write(root.join("lock.json"), [*content]).is_ok(),
     }
@@ -251,9 +254,9 @@ impl World {
     }
 
     fn execute(&mut self, cache: &mut ResultCache, run: &Run, to_run: &[usize], root: &Path) {
-        let (all_started, mut edited_since) = (SystemTime::now(), false);
+        let (all_started, mut edited_since) = (Instant::now(), false);
         for &test in to_run {
-            let started = if run.at_once { all_started } else { SystemTime::now() };
+            let started = if run.at_once { all_started } else { Instant::now() };
             let before = state(root, &self.settings);
             let edited = run.during[test].as_ref().is_some_and(|edit| apply(root, edit));
             edited_since |= edited;
@@ -277,7 +280,8 @@ impl World {
 #[test]
 fn no_test_is_taken_from_the_cache_in_a_state_in_which_it_did_not_pass() {
     let hits = std::cell::Cell::new(0);
-    let config = ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() };
+    let cases = std::env::var("RUN_CACHE_CASES").map_or(150, |cases| cases.parse().unwrap());
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     let result = proptest::test_runner::TestRunner::new(config).run(
         &(prop::collection::vec(run(), 1..8), any::<bool>()),
         |(runs, named)| {
@@ -291,7 +295,7 @@ fn no_test_is_taken_from_the_cache_in_a_state_in_which_it_did_not_pass() {
     if let Err(error) = result {
         panic!("{error}");
     }
-    assert!(hits.get() > 100, "only {} hits: this proves nothing", hits.get());
+    assert!(hits.get() >= cases as usize / 2, "only {} hits: this proves nothing", hits.get());
 }
 
 fn why(cache: &mut ResultCache) -> String {
@@ -303,7 +307,7 @@ fn why(cache: &mut ResultCache) -> String {
 
 fn pass_all(root: &Path, settings: &Settings) {
     let mut cache = open(root, settings, None);
-    (0..TESTS).for_each(|test| cache.passed(test, SystemTime::now()));
+    (0..TESTS).for_each(|test| cache.passed(test, Instant::now()));
     assert_eq!(cache.check(), None);
     cache.save().unwrap();
 }
@@ -349,12 +353,12 @@ fn passes_of_a_run_in_which_files_changed_are_dropped_and_it_is_said() {
     let world = World::new();
     let root = world.folder.path();
     let mut cache = open(root, &Settings::default(), None);
-    cache.passed(0, SystemTime::now());
+    cache.passed(0, Instant::now());
     assert_eq!(cache.check(), None);
-    cache.passed(1, SystemTime::now());
+    cache.passed(1, Instant::now());
     fs::write(root.join("src/f0"), "other").unwrap();
     assert!(cache.check().unwrap().contains("changed: src/f0"));
-    cache.passed(2, SystemTime::now());
+    cache.passed(2, Instant::now());
     cache.check();
     cache.save().unwrap();
     fs::write(root.join("src/f0"), "first").unwrap();

@@ -70,9 +70,9 @@ pub fn input_files(request: String) -> Result<String> {
         patterns: Option<Vec<String>>,
     }
     let Request { root, output, patterns } = serde_json::from_str(&request).map_err(reason)?;
-    let found =
+    let listed =
         files::Inputs::new(&root, patterns.as_deref(), &output).and_then(|inputs| inputs.list()).map_err(reason)?;
-    let names: Vec<String> = found.into_iter().map(|file| file.name).collect();
+    let names: Vec<String> = listed.files.into_iter().map(|file| file.name).collect();
     serde_json::to_string(&names).map_err(reason)
 }
 

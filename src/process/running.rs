@@ -146,9 +146,10 @@ impl Process {
         }
     }
 
-    /// What is killed may leave orphans that nobody saw before: it is looked again, until there are none.
+    /// What is killed may leave orphans that nobody saw before, and that do not say at once whose they are: it is looked again, until there are none.
     async fn end_leftovers(&self, leftovers: &mut Leftovers) {
         let deadline = Instant::now() + DEATH;
+        let mut pause = LOOK;
         loop {
             for pid in self.leader.family() {
                 if !leftovers.processes.iter().any(|known| known.pid == pid) {
@@ -157,8 +158,10 @@ impl Process {
                 }
             }
             self.leader.kill();
-            let pause = (Instant::now() + LONGEST_LOOK).min(deadline);
-            if self.release_by(pause).await || Instant::now() >= deadline {
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_LOOK);
+            let is_late = Instant::now() >= deadline;
+            if self.leader.release(!self.output.has_ended(), !is_late) || is_late {
                 return;
             }
         }

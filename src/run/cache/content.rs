@@ -1,14 +1,13 @@
 //! What one file holds, and how to see cheaply that it still does.
 
+use super::clock::is_present;
 use super::digest::{Digest, Parts};
 use super::platform;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-/// A change so soon after another may leave the times as they were: file systems count in ticks of up to this.
-const RACY: Duration = Duration::from_secs(2);
 /// How often a file that is being written is read, before what was read stands. If it is no more what the file holds, [`Content::look`] finds out.
 const TRIES: usize = 3;
 const BUFFER: usize = 128 * 1024;
@@ -44,17 +43,17 @@ pub(super) struct Content {
     stat: Option<Stat>,
     /// Of a link that leads to a file within the root.
     target: Option<Stat>,
-    /// It had just been changed when it was read, so equal times prove nothing.
-    racy: bool,
+    /// It had just been changed when it was read: a further change may leave its times as they were.
+    fresh: Option<SystemTime>,
 }
 
-/// What became of a file.
-#[derive(Debug, PartialEq, Eq)]
+/// What became of a file; from the least to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Look {
     /// It was not touched.
     Same,
-    /// It holds what it held, but may have held something else until then.
-    Touched(SystemTime),
+    /// It holds what it held, but may have held something else meanwhile.
+    Touched,
     /// It holds something else.
     Changed,
 }
@@ -62,38 +61,36 @@ pub(super) enum Look {
 impl Content {
     /// Nothing is there.
     pub(super) fn missing() -> Content {
-        Content { digest: Parts::of("missing").end(), stat: None, target: None, racy: false }
+        Content { digest: Parts::of("missing").end(), stat: None, target: None, fresh: None }
     }
 
-    /// `root` is canonical: links that lead out of it count by their target's name alone.
-    pub(super) fn read(root: &Path, path: &Path, buffer: &mut Vec<u8>) -> Content {
-        let mut content = Content::read_once(root, path, buffer);
+    /// `root` is canonical: links that lead out of it count by their target's name alone. `now` is the file system's time.
+    pub(super) fn read(root: &Path, path: &Path, now: SystemTime, buffer: &mut Vec<u8>) -> Content {
+        let mut content = Content::read_once(root, path, now, buffer);
         for _ in 1..TRIES {
             if content.stats_are(root, path) {
                 break;
             }
-            content = Content::read_once(root, path, buffer);
+            content = Content::read_once(root, path, now, buffer);
         }
         content
     }
 
     /// Compares what is there with what was.
-    pub(super) fn look(&mut self, root: &Path, path: &Path, buffer: &mut Vec<u8>) -> Look {
-        let same_stats = self.stats_are(root, path);
-        if same_stats && !self.racy {
+    pub(super) fn look(&mut self, root: &Path, path: &Path, now: SystemTime, buffer: &mut Vec<u8>) -> Look {
+        if self.stats_are(root, path) && self.fresh.is_none() {
             return Look::Same;
         }
-        let now = Content::read(root, path, buffer);
-        if now.digest != self.digest {
-            return Look::Changed;
-        }
-        let look = if same_stats { Look::Same } else { Look::Touched(self.touched_until(&now)) };
-        *self = now;
-        look
+        let before = std::mem::replace(self, Content::read(root, path, now, buffer));
+        if before.digest == self.digest { Look::Touched } else { Look::Changed }
     }
 
-    fn read_once(root: &Path, path: &Path, buffer: &mut Vec<u8>) -> Content {
-        let now = SystemTime::now();
+    /// When it was changed, where a further change might leave its times as they are.
+    pub(super) fn fresh(&self) -> Option<SystemTime> {
+        self.fresh
+    }
+
+    fn read_once(root: &Path, path: &Path, now: SystemTime, buffer: &mut Vec<u8>) -> Content {
         let mut content = Content::missing();
         let at = match fs::symlink_metadata(path) {
             Ok(at) => at,
@@ -116,8 +113,8 @@ impl Content {
             Ok(Parts::of("special").end())
         };
         content.digest = digest.unwrap_or_else(|_| unreadable(&stat));
-        content.racy =
-            !at.is_dir() && [Some(&stat), content.target.as_ref()].into_iter().flatten().any(|stat| is_racy(stat, now));
+        let stats = [Some(&stat), content.target.as_ref()].into_iter().flatten().filter(|_| !at.is_dir());
+        content.fresh = stats.map(|stat| stat.changed).filter(|changed| is_present(*changed, now)).max();
         content.stat = Some(stat);
         content
     }
@@ -134,36 +131,10 @@ impl Content {
             _ => false,
         }
     }
-
-    /// The last moment at which a file that holds the same may have held something else.
-    fn touched_until(&self, now: &Content) -> SystemTime {
-        let pairs = [(&self.stat, &now.stat), (&self.target, &now.target)];
-        let touched = pairs.into_iter().filter(|(before, after)| before != after).map(|pair| match pair {
-            // The same file's own clock tells; another file may have come at any time.
-            (Some(before), Some(after))
-                if cfg!(unix) && before.identity == after.identity && before.changed != after.changed =>
-            {
-                latest_end(after.changed)
-            }
-            _ => SystemTime::now(),
-        });
-        touched.max().unwrap_or_else(SystemTime::now)
-    }
-}
-
-/// The last moment that a time in a file system may stand for: they count in ticks.
-pub(super) fn latest_end(time: SystemTime) -> SystemTime {
-    let coarse = time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|time| time.subsec_nanos() == 0);
-    time + if coarse { RACY } else { Duration::from_millis(20) }
 }
 
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn is_racy(stat: &Stat, now: SystemTime) -> bool {
-    let changed = stat.modified.map_or(stat.changed, |modified| if cfg!(unix) { stat.changed } else { modified });
-    now.duration_since(changed).map_or(true, |age| age < RACY)
 }
 
 /// Nobody knows what it holds. While nobody changes it, that stays the same.

@@ -1,9 +1,9 @@
-//! The folders of files that count. A file that came and went leaves no trace but their time of change.
+//! The folders in which inputs are sought. A file that came and went leaves no trace but their time of change.
 
-use super::content::latest_end;
+use super::clock::is_present;
 use super::digest::{Digest, Parts};
 use super::platform;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, io};
@@ -15,38 +15,46 @@ pub(super) struct Folders(BTreeMap<PathBuf, Option<Folder>>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Folder {
     changed: SystemTime,
-    /// Of the names of all that lies in it, whether it counts or not, and what each is.
-    entries: Digest,
+    entries: Entries,
 }
 
+/// Of the names of all that lies in it, whether it counts or not, and what each is. `None`: nothing does.
+type Entries = Option<Digest>;
+
 impl Folders {
-    /// The folders of these files. To be called before the files are read.
-    pub(super) fn of<'a>(files: impl Iterator<Item = &'a Path>) -> Folders {
-        let folders: BTreeMap<_, _> = files.filter_map(Path::parent).map(|folder| (folder.to_owned(), None)).collect();
-        let look = |(path, _): (PathBuf, Option<Folder>)| {
+    /// To be called before files are read.
+    pub(super) fn of(folders: BTreeSet<PathBuf>) -> Folders {
+        let look = |path: PathBuf| {
             let folder = Folder::read(&path).ok();
             (path, folder)
         };
         Folders(folders.into_iter().map(look).collect())
     }
 
-    /// A folder in which something came and went since the last look, with the time when it was gone. Where the entries are others now, their own
-    /// coming and going has changed the folder: those that count are told by the list of files.
-    pub(super) fn disturbed(&mut self) -> Option<(SystemTime, &Path)> {
-        let mut latest = None;
+    /// A folder in which something came and went since the last look. Where the entries are others now, their own coming and going has changed the
+    /// folder: those that count are told by the list of files. One that is not there is one in which nothing lies. `new`: those that there are now.
+    pub(super) fn disturbed(&mut self, new: BTreeSet<PathBuf>) -> Option<&Path> {
+        for path in new {
+            self.0.entry(path).or_default();
+        }
+        let mut disturbed = None;
         for (path, before) in &mut self.0 {
             if before.as_ref().map(|folder| folder.changed) == changed(path).ok() {
                 continue;
             }
             let now = Folder::read(path).ok();
-            if let (Some(before), Some(now)) = (&before, &now)
-                && before.entries == now.entries
-            {
-                latest = latest.max(Some((latest_end(now.changed), path.as_path())));
+            let entries = |folder: &Option<Folder>| folder.as_ref().and_then(|folder| folder.entries);
+            if entries(before) == entries(&now) {
+                disturbed = Some(path.as_path());
             }
             *before = now;
         }
-        latest
+        disturbed
+    }
+
+    /// When one was changed to which that may happen again with the same time.
+    pub(super) fn fresh(&self, now: SystemTime) -> Option<SystemTime> {
+        self.0.values().flatten().map(|folder| folder.changed).filter(|changed| is_present(*changed, now)).max()
     }
 }
 
@@ -58,10 +66,10 @@ impl Folder {
             .collect::<io::Result<Vec<_>>>()?;
         entries.sort_unstable();
         let mut parts = Parts::of("entries");
-        for (name, number) in entries {
-            parts.add(name.as_encoded_bytes()).number(number);
+        for (name, number) in &entries {
+            parts.add(name.as_encoded_bytes()).number(*number);
         }
-        Ok(Folder { changed, entries: parts.end() })
+        Ok(Folder { changed, entries: (!entries.is_empty()).then(|| parts.end()) })
     }
 }
 
@@ -86,16 +94,35 @@ mod tests {
     #[test]
     fn only_what_came_and_went_disturbs() {
         let root = tempfile::tempdir().unwrap();
-        let file = root.path().join("a");
-        fs::write(&file, "").unwrap();
-        let mut folders = Folders::of([file.as_path()].into_iter());
-        assert!(folders.disturbed().is_none());
-        tick(root.path());
-        assert_eq!(folders.disturbed().map(|(_, folder)| folder.to_owned()), Some(root.path().to_owned()));
-        assert!(folders.disturbed().is_none());
-        tick(root.path());
+        let root = root.path();
+        let all = || BTreeSet::from([root.to_owned()]);
+        fs::write(root.join("a"), "").unwrap();
+        let mut folders = Folders::of(all());
+        assert_eq!(folders.disturbed(all()), None);
+        tick(root);
+        assert_eq!(folders.disturbed(all()), Some(root));
+        assert_eq!(folders.disturbed(all()), None);
+        tick(root);
         // What stays is told by the list of files, if it counts.
-        fs::write(root.path().join("coverage"), "").unwrap();
-        assert!(folders.disturbed().is_none());
+        fs::write(root.join("coverage"), "").unwrap();
+        assert_eq!(folders.disturbed(all()), None);
+    }
+
+    #[test]
+    fn what_came_and_went_in_a_new_folder_disturbs() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let [kept, new] = ["kept", "new"].map(|name| root.join(name));
+        let mut folders = Folders::of(BTreeSet::from([root.to_owned()]));
+        fs::create_dir(&kept).unwrap();
+        fs::write(kept.join("x.pyc"), "").unwrap();
+        assert_eq!(folders.disturbed(BTreeSet::from([root.to_owned(), kept.clone()])), None);
+        fs::create_dir(&new).unwrap();
+        fs::write(new.join("x"), "").unwrap();
+        fs::remove_file(new.join("x")).unwrap();
+        assert_eq!(folders.disturbed(BTreeSet::from([root.to_owned(), kept, new.clone()])), Some(new.as_path()));
+        tick(root);
+        fs::remove_dir(&new).unwrap();
+        assert_eq!(folders.disturbed(BTreeSet::from([root.to_owned()])), Some(new.as_path()));
     }
 }

@@ -11,9 +11,10 @@
 //!
 //! Files are read when the run begins, and results recorded under what was read. So a pass is only *pending* at first: [`ResultCache::check`] looks at
 //! all files again, and records what passed before it looked. Where files have changed, it drops what is pending and records nothing further in
-//! the run. A file that was written but holds what it held, or one that came and went, costs only the passes of tests that had started by then. A
-//! failure takes an earlier pass away at once, on the disk too.
+//! the run. A file that was written but holds what it held, or one that came and went, costs only the passes of tests that had started by the time of
+//! the look. That a file was written shows in its times, if its file system's clock has ticked since: [`clock`] waits until it has. A failure takes an earlier pass away at once, on the disk too.
 
+mod clock;
 mod content;
 mod digest;
 pub(super) mod disk;
@@ -30,12 +31,13 @@ pub use snapshot::Program;
 
 use super::files::{FilesError, Inputs};
 use super::plan::{Cache, Plan, TestIndex};
+use clock::Clock;
 use keys::{Keyed, Keys};
 use snapshot::{Since, Snapshot};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::Instant;
 use store::{Hints, Pass, Store};
 
 /// A pass that is in use is noted so often, in seconds: a run in which nothing changed writes nothing.
@@ -66,9 +68,9 @@ pub struct ResultCache {
     store: Store,
     told: HashMap<String, Option<snapshot::Difference>>,
     /// Passes that no check has confirmed, with the time of their start.
-    pending: Vec<(TestIndex, SystemTime)>,
+    pending: Vec<(TestIndex, Instant)>,
     /// Tests that started before this may have seen a file hold something else for a while.
-    touched: Option<SystemTime>,
+    touched: Option<Instant>,
     /// What the file does not have yet.
     unsaved: Vec<Change>,
     /// Ids that failed in this run: no other try of theirs counts.
@@ -99,8 +101,9 @@ impl ResultCache {
         let files = plan.tests.iter().filter_map(|test| test.file.clone());
         let named = cache.lockfiles.iter().cloned().chain(files).collect();
         let small = programs.iter().flatten().filter(|program| program.content.is_some());
-        let snapshot = Snapshot::take(inputs, named, small.map(|program| program.path.clone()).collect())?;
         let folder = output.join("cache");
+        let small = small.map(|program| program.path.clone()).collect();
+        let snapshot = Snapshot::take(inputs, named, small, Clock::of(&folder))?;
         let (mut store, warning) = Store::load(&folder);
         let keys = Keys::new(plan, cache, &snapshot, environment, programs);
         keys.describe(&mut store);
@@ -187,9 +190,9 @@ impl ResultCache {
         f64::from(drawn) < self.verify * (f64::from(u32::MAX) + 1.0)
     }
 
-    /// A clean pass: at the first attempt, and nothing speaks against it. It is recorded by a later [`ResultCache::check`]. `started` is when the attempt was
-    /// started.
-    pub fn passed(&mut self, test: TestIndex, started: SystemTime) {
+    /// A clean pass: at the first attempt, and nothing speaks against it. It is recorded by a later [`ResultCache::check`]. `started` is when the attempt
+    /// was started, or what it relies on: a server read files too.
+    pub fn passed(&mut self, test: TestIndex, started: Instant) {
         if self.stopped.is_none()
             && self.keys.tests.get(test).is_some_and(|keyed| keyed.key.is_some() && !self.failed.contains(&keyed.id))
         {
@@ -222,10 +225,10 @@ impl ResultCache {
         let mut writer = String::from("a file was written");
         match self.snapshot.since() {
             Ok(Since::Unchanged) => {}
-            Ok(Since::Touched(until, name)) => {
-                // What still runs was there too: it ends after this check.
-                self.touched = self.touched.max(Some(until));
-                writer = name;
+            Ok(Since::Touched(what)) => {
+                // What still runs was there too: it ends after this check. When it was touched is not asked: a file system's clock is not ours.
+                self.touched = Some(Instant::now());
+                writer = what;
             }
             Ok(Since::Changed(difference)) => {
                 return self.stop(&format!("files changed during the run ({difference})"));

@@ -1,6 +1,7 @@
 //! The files that results depend on, as they were when the run began.
 
-use super::super::files::{FilesError, Found, Inputs};
+use super::super::files::{FilesError, Found, Inputs, Listed};
+use super::clock::Clock;
 use super::content::{Content, Look};
 use super::digest::{Digest, Parts, hint};
 use super::folders::Folders;
@@ -14,6 +15,8 @@ use std::time::SystemTime;
 const MAX_THREADS: usize = 8;
 /// So many files are worth a thread.
 const FILES_A_THREAD: usize = 64;
+/// How often files that are being written are awaited.
+const PATIENCE: usize = 3;
 /// So many files are named to a person.
 const NAMED: usize = 3;
 
@@ -29,6 +32,7 @@ pub(super) struct Snapshot {
     /// Small programs: their content is a part of the keys.
     programs: Vec<File>,
     folders: Folders,
+    clock: Clock,
 }
 
 #[derive(Debug)]
@@ -51,31 +55,57 @@ pub(super) struct Difference {
 pub(super) enum Since {
     /// They are as they were, and were so all the time.
     Unchanged,
-    /// They are as they were; until this moment, one may have held something else, or there may have been another. The text says what happened.
-    Touched(SystemTime, String),
+    /// They are as they were, but one may have held something else meanwhile, or there may have been another. The text says what happened.
+    Touched(String),
     /// They are not.
     Changed(Difference),
 }
 
 impl Snapshot {
-    /// Reads all inputs, all of `named`, paths from the root, and programs.
+    /// Reads all inputs, all of `named`, paths from the root, and programs. `clock` is written beside the cache.
     pub(super) fn take(
         inputs: Inputs,
         named: BTreeSet<String>,
         programs: BTreeSet<PathBuf>,
+        clock: Clock,
     ) -> Result<Snapshot, FilesError> {
         let root = inputs.root().canonicalize().unwrap_or_else(|_| inputs.root().to_owned());
-        let files: Vec<File> = inputs.list()?.into_iter().map(File::new).collect();
+        let now = clock.now();
+        let Listed { files, mut folders } = inputs.list()?;
+        let files: Vec<File> = files.into_iter().map(File::new).collect();
         let named: Vec<File> =
             named.into_iter().map(|name| File::new(Found { path: inputs.root().join(&name), name })).collect();
-        let folders = Folders::of(files.iter().chain(&named).map(|file| file.found.path.as_path()));
+        folders.extend(named.iter().filter_map(|file| Some(file.found.path.parent()?.to_owned())));
+        let folders = Folders::of(folders);
         let programs = programs.into_iter().map(|path| Found { name: path.display().to_string(), path });
         let programs = programs.map(File::new).collect();
-        let mut snapshot = Snapshot { inputs, root, files, named, programs, folders };
-        for files in [&mut snapshot.files, &mut snapshot.named, &mut snapshot.programs] {
-            in_parallel(files, |file, buffer| file.content = Content::read(&snapshot.root, &file.found.path, buffer));
-        }
+        let mut snapshot = Snapshot { inputs, root, files, named, programs, folders, clock };
+        snapshot.look(now);
+        snapshot.settle(now);
         Ok(snapshot)
+    }
+
+    /// Looks at all files, and says of each what it found. `now` is a time before that.
+    fn look(&mut self, now: SystemTime) {
+        for files in [&mut self.files, &mut self.named, &mut self.programs] {
+            in_parallel(files, |file, buffer| file.look(&self.root, now, buffer));
+        }
+    }
+
+    /// Waits until a further change of any file or folder shows in its times, and looks again at those that it had to wait for. It does not wait for ever
+    /// where one is written all the time: it is read anew at each look then.
+    fn settle(&mut self, mut now: SystemTime) {
+        for _ in 0..PATIENCE {
+            let all = || self.files.iter().chain(&self.named).chain(&self.programs);
+            let files = all().filter_map(|file| file.content.fresh()).max();
+            let Some(latest) = files.max(self.folders.fresh(now)) else { return };
+            now = self.clock.wait_past(latest);
+            let (files, mut buffer) = (&mut self.files, Vec::new());
+            let again = files.iter_mut().chain(&mut self.named).chain(&mut self.programs);
+            again
+                .filter(|file| file.content.fresh().is_some())
+                .for_each(|file| file.look(&self.root, now, &mut buffer));
+        }
     }
 
     /// Of all inputs: which they are, and what they hold.
@@ -120,57 +150,63 @@ impl Snapshot {
 
     /// Lists and looks at all files again.
     pub(super) fn since(&mut self) -> Result<Since, FilesError> {
-        let mut difference = self.listed_difference()?;
-        let mut touched: Option<(SystemTime, String)> = None;
-        for files in [&mut self.files, &mut self.named, &mut self.programs] {
-            in_parallel(files, |file, buffer| file.look = file.content.look(&self.root, &file.found.path, buffer));
-            for file in files.iter() {
-                match file.look {
-                    Look::Same => {}
-                    Look::Touched(until) if touched.as_ref().is_some_and(|(latest, _)| *latest >= until) => {}
-                    Look::Touched(until) => touched = Some((until, format!("{} was written", file.found.name))),
-                    Look::Changed if difference.removed.contains(&file.found.name) => {}
-                    Look::Changed => difference.changed.push(file.found.name.clone()),
-                }
-            }
+        for file in self.files.iter_mut().chain(&mut self.named).chain(&mut self.programs) {
+            file.look = Look::Same;
         }
-        if let Some((until, folder)) = self.folders.disturbed()
-            && touched.as_ref().is_none_or(|(latest, _)| *latest < until)
-        {
-            touched = Some((until, format!("a file came and went in {}", folder.display())));
+        let now = self.clock.now();
+        let (mut difference, folders) = self.listed_difference()?;
+        self.look(now);
+        let folder =
+            self.folders.disturbed(folders).map(|folder| format!("a file came and went in {}", folder.display()));
+        self.settle(now);
+        let mut touched = folder;
+        for file in self.files.iter().chain(&self.named).chain(&self.programs) {
+            match file.look {
+                Look::Same => {}
+                Look::Touched => touched = Some(format!("{} was written", file.found.name)),
+                Look::Changed if difference.removed.contains(&file.found.name) => {}
+                Look::Changed => difference.changed.push(file.found.name.clone()),
+            }
         }
         difference.changed.sort_unstable();
         difference.changed.dedup();
         Ok(match touched {
             _ if !difference.is_empty() => Since::Changed(difference),
-            Some((until, name)) => Since::Touched(until, name),
+            Some(what) => Since::Touched(what),
             None => Since::Unchanged,
         })
     }
 
-    fn listed_difference(&self) -> Result<Difference, FilesError> {
-        let now = match self.inputs.list() {
+    /// Which files are others now, and which folders there are.
+    fn listed_difference(&self) -> Result<(Difference, BTreeSet<PathBuf>), FilesError> {
+        let Listed { files: now, folders } = match self.inputs.list() {
             // The last of the files that the patterns match is gone.
-            Err(FilesError::NoInputs { .. }) => Vec::new(),
+            Err(FilesError::NoInputs { .. }) => Listed::default(),
             listed => listed?,
         };
         if now.iter().eq(self.files.iter().map(|file| &file.found)) {
-            return Ok(Difference::default());
+            return Ok((Difference::default(), folders));
         }
         let now: BTreeSet<&Found> = now.iter().collect();
         let before: BTreeSet<&Found> = self.files.iter().map(|file| &file.found).collect();
         let names = |files: Vec<&&Found>| files.into_iter().map(|file| file.name.clone()).collect();
-        Ok(Difference {
+        let difference = Difference {
             changed: Vec::new(),
             added: names(now.difference(&before).collect()),
             removed: names(before.difference(&now).collect()),
-        })
+        };
+        Ok((difference, folders))
     }
 }
 
 impl File {
     fn new(found: Found) -> File {
         File { found, content: Content::missing(), look: Look::Same }
+    }
+
+    /// What it finds adds to what it found before.
+    fn look(&mut self, root: &Path, now: SystemTime, buffer: &mut Vec<u8>) {
+        self.look = self.look.max(self.content.look(root, &self.found.path, now, buffer));
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 pub(super) const STOPPED: &str = "the run was stopped";
@@ -32,6 +32,8 @@ pub(super) struct Dispatcher {
     pub(super) turns: Turns,
     /// Of tests that have not ended.
     pub(super) attempts: RefCell<HashMap<TestIndex, Vec<Attempt>>>,
+    /// Since when the last attempt's files may have been read.
+    pub(super) started: RefCell<HashMap<TestIndex, Instant>>,
     /// Nothing more starts.
     pub(super) stopped: Cell<bool>,
     /// Something ended: there may be something to do.
@@ -92,6 +94,7 @@ impl Dispatcher {
         if !self.turn(settings).await {
             return self.give_up(place, index, Unready::Stopped);
         }
+        let began = Instant::now();
         let values = tokio::select! {
             ready = place.prepare(test, number) => match ready {
                 Ok(values) => values,
@@ -103,6 +106,8 @@ impl Dispatcher {
         let expected = self.memory.borrow().expected(index);
         let (id, repeat, worker) = (test.id.clone(), test.repeat, place.worker);
         context.tell(Event::TestStarted { at: context.at(), id, repeat, worker, attempt: number, expected });
+        let since = place.relied_on_since(settings).map_or(began, |since| since.min(began));
+        self.started.borrow_mut().insert(index, since);
         let words = &self.words[test.settings];
         let result = attempt::run(context, place, &Task { test, settings, words, attempt: number }, &values).await;
         let passed = matches!(result.status, Outcome::Passed | Outcome::Skipped);
@@ -195,7 +200,8 @@ impl Dispatcher {
         let settled = self.schedule.borrow_mut().take_settled();
         for Settled { test: index, status, reason } in settled {
             let result = self.result(index, status, reason);
-            self.memory.borrow_mut().record(index, &result);
+            let started = self.started.borrow_mut().remove(&index);
+            self.memory.borrow_mut().record(index, &result, started);
             self.context.tell(Event::TestFinished { at: self.context.at(), result });
             self.changed.notify_waiters();
         }

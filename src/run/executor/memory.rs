@@ -9,11 +9,11 @@ use crate::run::plan::{Millis, Past, Plan, TestIndex};
 use crate::run::report::{Outcome, RunError, Status, TestResult};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Instant;
 
 /// What the cache is to be told when it has time.
 enum Learnt {
-    Passed(TestIndex, SystemTime),
+    Passed(TestIndex, Instant),
     Failed(TestIndex),
 }
 
@@ -94,8 +94,8 @@ impl Memory {
         hits
     }
 
-    /// Learns how a test ended.
-    pub(super) fn record(&mut self, test: TestIndex, result: &TestResult) {
+    /// Learns how a test ended. `started`: when its last attempt was, or what that relied on.
+    pub(super) fn record(&mut self, test: TestIndex, result: &TestResult, started: Option<Instant>) {
         let ended = match result.status {
             Status::Passed | Status::Flaky => Some(Ended::Passed),
             // What was skipped for another's sake was not run.
@@ -114,10 +114,9 @@ impl Memory {
         if self.cache.is_none() {
             return;
         }
-        match (result.status, result.attempts.as_slice()) {
-            (Status::Cached | Status::NotRun, _) | (Status::Skipped, []) => {}
-            (Status::Passed, [only]) if !only.leaked => {
-                let started = SystemTime::now() - Duration::from_secs_f64(only.duration.max(0.0) / 1000.0);
+        match (result.status, result.attempts.as_slice(), started) {
+            (Status::Cached | Status::NotRun, ..) | (Status::Skipped, [], _) => {}
+            (Status::Passed, [only], Some(started)) if !only.leaked => {
                 self.learnt.push(Learnt::Passed(test, started));
             }
             _ => {

@@ -181,6 +181,7 @@ pub(crate) async fn execute(
         words,
         turns: means.turns,
         attempts: RefCell::default(),
+        started: RefCell::default(),
         stopped: Cell::new(false),
         changed: Notify::new(),
     });

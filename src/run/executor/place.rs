@@ -67,6 +67,8 @@ pub(super) struct Place {
     set_up: bool,
     restarts: u32,
     ran: bool,
+    /// When it was made, or made anew.
+    began: Instant,
 }
 
 impl Place {
@@ -82,7 +84,25 @@ impl Place {
             set_up: false,
             restarts: 0,
             ran: false,
+            began: Instant::now(),
         }
+    }
+
+    /// Since when something is there that a test of these settings relies on: it may have read files long before the test does.
+    pub(super) fn relied_on_since(&self, settings: &Settings) -> Option<Instant> {
+        let Context { plan, began, .. } = &*self.context;
+        let servers = || plan.servers.iter().filter(|spec| settings.servers.contains(&spec.name));
+        let filled = plan.dir.template.is_some();
+        if plan.setup.global_setup.is_some()
+            || servers().any(|spec| spec.scope == Scope::Run)
+            || (filled && plan.isolation == Isolation::None)
+        {
+            return Some(*began);
+        }
+        let lasting = plan.setup.worker_setup.is_some()
+            || servers().any(|spec| spec.scope < Scope::Test)
+            || (filled && plan.isolation != Isolation::Test);
+        lasting.then_some(self.began)
     }
 
     /// Goes on in another run of the same plan, but for its tests.
@@ -116,6 +136,7 @@ impl Place {
         self.context.tell(Event::WorkerLost { at: self.context.at(), worker: self.worker, reason, replaced: true });
         self.tear_down().await;
         self.leave(Scope::Worker).await;
+        self.began = Instant::now();
     }
 
     fn lost(&self, reason: String) -> Unready {

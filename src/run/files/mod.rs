@@ -10,6 +10,7 @@ mod walk;
 pub use globs::{GlobError, Globs};
 
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -23,6 +24,15 @@ pub struct Found {
     pub name: String,
     /// What opens it.
     pub path: PathBuf,
+}
+
+/// What was found, and where it was sought.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// Sorted.
+    pub files: Vec<Found>,
+    /// The folders that may hold such files, and those of the files.
+    pub folders: BTreeSet<PathBuf>,
 }
 
 /// Files could not be listed.
@@ -68,7 +78,7 @@ pub enum FilesError {
 /// What git ignores is found too: a generated file that is named counts. Links to files are found, links to folders not followed.
 pub fn find(root: &Path, cwd: &Path, patterns: &[impl AsRef<str>]) -> Result<Vec<Found>, FilesError> {
     let globs = Globs::new(patterns)?.in_folder(root, cwd)?;
-    let (mut found, unreadable) = walk::walk(root, &globs);
+    let (Listed { files: mut found, .. }, unreadable) = walk::walk(root, &globs);
     if let Some((path, source)) = unreadable.into_iter().next() {
         return Err(FilesError::Unreadable { path, source });
     }
@@ -115,24 +125,28 @@ impl Inputs {
     }
 
     /// The files as they are now. A folder that cannot be read is listed in place of what it holds.
-    pub fn list(&self) -> Result<Vec<Found>, FilesError> {
-        let mut found = match &self.globs {
+    pub fn list(&self) -> Result<Listed, FilesError> {
+        let mut listed = match &self.globs {
             None => unignored::list(&self.root, &self.output)?,
             Some(globs) => {
-                let (mut found, unreadable) = walk::walk(&self.root, globs);
-                found.extend(unreadable.into_iter().map(|(path, _)| Found { name: name_of(&self.root, &path), path }));
-                found
+                let (mut listed, unreadable) = walk::walk(&self.root, globs);
+                let unreadable = unreadable.into_iter().map(|(path, _)| path);
+                listed.files.extend(unreadable.map(|path| Found { name: name_of(&self.root, &path), path }));
+                listed
             }
         };
         let usual = self.root.join(OUTPUT);
-        found.retain(|file| !file.path.starts_with(&self.output) && !file.path.starts_with(&usual));
-        found.sort_unstable();
-        found.dedup();
+        let counts = |path: &Path| !path.starts_with(&self.output) && !path.starts_with(&usual);
+        listed.files.retain(|file| counts(&file.path));
+        listed.files.sort_unstable();
+        listed.files.dedup();
+        listed.folders.extend(listed.files.iter().filter_map(|file| Some(file.path.parent()?.to_owned())));
+        listed.folders.retain(|folder| counts(folder));
         match &self.globs {
-            Some(globs) if found.is_empty() => {
+            Some(globs) if listed.files.is_empty() => {
                 Err(FilesError::NoInputs { patterns: globs.to_string(), root: self.root.clone() })
             }
-            _ => Ok(found),
+            _ => Ok(listed),
         }
     }
 

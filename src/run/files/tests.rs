@@ -20,7 +20,7 @@ fn inputs(root: &Path, patterns: Option<&[&str]>) -> Vec<String> {
     let patterns: Option<Vec<String>> =
         patterns.map(|patterns| patterns.iter().map(|pattern| (*pattern).to_owned()).collect());
     let inputs = Inputs::new(root, patterns.as_deref(), &root.join("out")).unwrap();
-    inputs.list().unwrap().into_iter().map(|file| file.name).collect()
+    inputs.list().unwrap().files.into_iter().map(|file| file.name).collect()
 }
 
 #[test]

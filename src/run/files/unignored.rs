@@ -3,18 +3,19 @@
 //! No git is run, and none is needed: the rules are followed by the crate `ignore`, and what is tracked stands in the index. Outside a repository the
 //! `.gitignore` files from the root on count, those above it do not: they were not written for it.
 
-use super::{FilesError, Found, git_index, name_of};
+use super::{FilesError, Found, Listed, git_index, name_of};
 use ignore::WalkBuilder;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Walks from `root`; `output` is not looked into.
-pub(super) fn list(root: &Path, output: &Path) -> Result<Vec<Found>, FilesError> {
+pub(super) fn list(root: &Path, output: &Path) -> Result<Listed, FilesError> {
     let top = root.ancestors().find(|folder| fs::symlink_metadata(folder.join(".git")).is_ok());
     // A root that is ignored would have no inputs at all, and its results would never be out of date.
     let top = top.filter(|top| !is_ignored(top, root));
-    let mut listing = Listing { root, output, paths: BTreeSet::new(), repositories: BTreeSet::new() };
+    let mut listing =
+        Listing { root, output, paths: BTreeSet::new(), folders: BTreeSet::new(), repositories: BTreeSet::new() };
     listing.repositories.extend(top.map(Path::to_owned));
     listing.walk(root, top.is_some())?;
     let mut read = BTreeSet::new();
@@ -23,13 +24,15 @@ pub(super) fn list(root: &Path, output: &Path) -> Result<Vec<Found>, FilesError>
             listing.add_tracked(&repository)?;
         }
     }
-    Ok(listing.paths.into_iter().map(|path| Found { name: name_of(root, &path), path }).collect())
+    let files = listing.paths.into_iter().map(|path| Found { name: name_of(root, &path), path }).collect();
+    Ok(Listed { files, folders: listing.folders })
 }
 
 struct Listing<'a> {
     root: &'a Path,
     output: &'a Path,
     paths: BTreeSet<PathBuf>,
+    folders: BTreeSet<PathBuf>,
     /// Tops of repositories whose index is still to be read: submodules have their own.
     repositories: BTreeSet<PathBuf>,
 }
@@ -45,9 +48,11 @@ impl Listing<'_> {
         for entry in walk {
             match entry {
                 Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_dir()) => {
-                    if fs::symlink_metadata(entry.path().join(".git")).is_ok() {
-                        self.repositories.insert(entry.into_path());
+                    let path = entry.into_path();
+                    if fs::symlink_metadata(path.join(".git")).is_ok() {
+                        self.repositories.insert(path.clone());
                     }
+                    self.folders.insert(path);
                 }
                 Ok(entry) => drop(self.paths.insert(entry.into_path())),
                 Err(error) => self.paths.extend(unreadable(error, from)?),

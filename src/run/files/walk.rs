@@ -1,15 +1,16 @@
 //! A walk through folders, only where a pattern may lead.
 
-use super::{Found, Globs, globs};
+use super::{Found, Globs, Listed, globs};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Folders that could not be read.
 type Unreadable = Vec<(PathBuf, io::Error)>;
 
-/// All that is no folder and that `globs` take, sorted.
-pub(super) fn walk(root: &Path, globs: &Globs) -> (Vec<Found>, Unreadable) {
-    let mut walk = Walk { globs, up: 0, found: Vec::new(), unreadable: Vec::new() };
+/// All that is no folder and that `globs` take, sorted; and the folders that were looked into.
+pub(super) fn walk(root: &Path, globs: &Globs) -> (Listed, Unreadable) {
+    let mut walk = Walk { globs, up: 0, found: Vec::new(), folders: BTreeSet::new(), unreadable: Vec::new() };
     for up in globs::starts(globs.wanted.iter()) {
         let mut base = root.to_owned();
         for _ in 0..up {
@@ -20,13 +21,14 @@ pub(super) fn walk(root: &Path, globs: &Globs) -> (Vec<Found>, Unreadable) {
     }
     walk.found.sort_unstable();
     walk.found.dedup();
-    (walk.found, walk.unreadable)
+    (Listed { files: walk.found, folders: walk.folders }, walk.unreadable)
 }
 
 struct Walk<'a> {
     globs: &'a Globs,
     up: usize,
     found: Vec<Found>,
+    folders: BTreeSet<PathBuf>,
     unreadable: Unreadable,
 }
 
@@ -41,7 +43,9 @@ impl Walk<'_> {
     }
 
     fn entries(&mut self, path: &Path, names: &mut Vec<String>) -> io::Result<()> {
-        for entry in fs::read_dir(path)? {
+        let entries = fs::read_dir(path)?;
+        self.folders.insert(path.to_owned());
+        for entry in entries {
             let entry = entry?;
             let is_folder = entry.file_type()?.is_dir();
             names.push(entry.file_name().to_string_lossy().into_owned());
