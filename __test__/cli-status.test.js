@@ -460,12 +460,13 @@ describe('status --watch, at a terminal', { timeout: 5 * timeout }, () => {
     const broker = await startBroker(scope)
     const view = await watchAtTerminal(scope, broker.pipe)
     await view.frame()
-    process.kill(view.pid, 'SIGTSTP')
-    await until(() => view.seen().endsWith(LEAVE))
-    // As a shell's "fg" does. "script" stops with what it runs, or does not, as its version goes; and it may come to hear of the stop only later.
-    const again = view.frame()
+    // "script" stops with what it runs, as its version goes: before or after it has passed on what that wrote last, and once more when it hears of it late.
     const awake = setInterval(() => view.script.kill('SIGCONT'), 20)
     scope.after(() => clearInterval(awake))
+    process.kill(view.pid, 'SIGTSTP')
+    await until(() => view.seen().includes(LEAVE))
+    const again = view.frame()
+    // As a shell's "fg" does.
     await until(() => {
       process.kill(view.pid, 'SIGCONT')
       return view.seen().split(ENTER).length === 3
