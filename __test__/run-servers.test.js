@@ -132,6 +132,35 @@ describe('a server that cannot be had', { concurrency: 4 }, () => {
     )
     assert.ok(run.report.tests.every(({ attempts }) => attempts.every(({ worker }) => worker === 0)))
   })
+
+  for (const [scope, workers] of /** @type {['run' | 'worker', number][]} */ ([
+    ['worker', 1],
+    ['worker', 3],
+    ['run', 3]
+  ])) {
+    test(`costs only the tests that need it: ${scope}, workers: ${workers}`, async t => {
+      const made = project(
+        t,
+        {},
+        {
+          workers,
+          services: [{ name: 'db', command: ['sh', '-c', 'echo no disk; exit 5'], ready: '/health', for: ['data'], scope }],
+          projects: [
+            { name: 'data', tests: shellTests({ a: 'exit 0', b: 'exit 0', c: 'exit 0', d: 'exit 0' }) },
+            { name: 'plain', tests: shellTests({ e: 'exit 0', f: 'exit 0', g: 'exit 0', h: 'exit 0' }) }
+          ]
+        }
+      )
+      const run = await runCli(made)
+      const [error, passed] = ['error', 'passed']
+      assert.deepEqual(run.statuses, { a: error, b: error, c: error, d: error, e: passed, f: passed, g: passed, h: passed })
+      assert.equal(run.code, 3)
+      assert.match(run.test('d').reason ?? '', /^server_failed: server db.* ended with exit code 5 before it was ready$/)
+      assert.deepEqual(eventsOf(run, 'workerLost'), [])
+      const starts = eventsOf(run, 'serverFailed').length
+      assert.ok(starts >= 1 && starts <= workers, String(starts))
+    })
+  }
 })
 
 describe('a server that dies', { concurrency: 4 }, () => {

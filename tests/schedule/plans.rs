@@ -35,6 +35,8 @@ pub struct Story {
     pub deaths: Vec<(u64, usize, bool)>,
     /// When the run is stopped, and whether what runs is cancelled.
     pub stop: Option<(u64, bool)>,
+    /// When nobody can run the tests of these settings any more.
+    pub broken: Option<(u64, usize)>,
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
@@ -91,7 +93,9 @@ pub fn story() -> impl Strategy<Value = Story> {
     let deaths =
         prop_oneof![3 => Just(vec![]), 1 => proptest::collection::vec((0..300_u64, 0..5_usize, any::<bool>()), 1..4)];
     let stop = proptest::option::weighted(0.2, (0..300_u64, any::<bool>()));
-    (run, limits, settings, draws, deaths, stop).prop_map(|(run, limits, settings, draws, deaths, stop)| {
+    let broken = proptest::option::weighted(0.3, (0..100_u64, 0..4_usize));
+    (run, limits, settings, draws, deaths, (stop, broken)).prop_map(|(run, limits, settings, draws, deaths, ends)| {
+        let (stop, broken) = ends;
         let (workers, grouped, isolation, max_failures) = run;
         let (draws, keys): (Vec<Draw>, Vec<u64>) = draws.into_iter().unzip();
         let mut held = json!({ "l0": limits.1, "l1": limits.2 });
@@ -108,6 +112,7 @@ pub fn story() -> impl Strategy<Value = Story> {
             durations: draws.iter().map(|draw| draw.7).collect(),
             deaths: deaths.into_iter().filter(|death| death.1 < workers).collect(),
             stop,
+            broken,
         }
     })
 }

@@ -60,7 +60,8 @@ impl<'a> World<'a> {
             }
             let ends = self.running.iter().flatten().map(|run| run.1);
             let deaths = self.story.deaths.iter().map(|death| death.0);
-            let coming = deaths.chain(self.story.stop.map(|stop| stop.0)).filter(|at| *at > self.now);
+            let others = [self.story.stop.map(|stop| stop.0), self.story.broken.map(|broken| broken.0)];
+            let coming = deaths.chain(others.into_iter().flatten()).filter(|at| *at > self.now);
             let next = ends.chain(coming).chain(untils).min();
             self.now = next.unwrap_or_else(|| panic!("nobody does anything, and tests are left: {:?}", self.ends));
         }
@@ -93,6 +94,9 @@ impl<'a> World<'a> {
             self.owners.iter_mut().filter(|owner| **owner == Some(worker)).for_each(|owner| *owner = None);
             self.take_ends();
         }
+        if let Some((_, settings)) = self.story.broken.filter(|broken| broken.0 == self.now) {
+            self.give_up(settings);
+        }
         if let Some((_, is_cancelled)) = self.story.stop.filter(|stop| stop.0 == self.now) {
             self.stopped = true;
             self.schedule.stop("interrupted");
@@ -101,6 +105,15 @@ impl<'a> World<'a> {
                     self.finish(worker, test, Outcome::Cancelled);
                 }
             }
+        }
+    }
+
+    fn give_up(&mut self, settings: usize) {
+        let which = |test: usize| self.story.plan.tests[test].settings == settings;
+        self.schedule.give_up("nobody has it", which);
+        self.take_ends();
+        for test in (0..self.ends.len()).filter(|&test| which(test)) {
+            assert_eq!(self.ends[test].is_some(), self.running_tests().all(|other| other != test));
         }
     }
 

@@ -7,7 +7,7 @@ use super::place::{Place, Unready};
 use super::stop::Stop;
 use super::verdict::Words;
 use crate::process::machine;
-use crate::run::plan::{Settings, Test, TestIndex};
+use crate::run::plan::{Plan, Settings, Test, TestIndex};
 use crate::run::report::{Attempt, Event, Outcome, Status, TestResult};
 use crate::run::schedule::{Next, Schedule, Settled, Verdict};
 use std::cell::{Cell, RefCell};
@@ -156,6 +156,7 @@ impl Dispatcher {
     fn give_up(&self, place: &Place, index: TestIndex, unready: Unready) -> bool {
         let now = self.context.now();
         let mut schedule = self.schedule.borrow_mut();
+        let mut able = false;
         match unready {
             Unready::Stopped => {
                 schedule.finished(now, place.worker, index, Outcome::Cancelled, Some("the run was stopped".into()));
@@ -164,11 +165,17 @@ impl Dispatcher {
                 schedule.finished(now, place.worker, index, Outcome::Error, Some(why.clone()));
                 schedule.worker_gone(now, place.worker, &why);
             }
+            Unready::Without { server, why } => {
+                able = true;
+                schedule.finished(now, place.worker, index, Outcome::Error, Some(why.clone()));
+                let Plan { tests, settings, .. } = &self.context.plan;
+                schedule.give_up(&why, |test| settings[tests[test].settings].servers.contains(&server));
+            }
         }
         drop(schedule);
         self.settle();
         self.changed.notify_waiters();
-        false
+        able
     }
 
     /// A worker is no more.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
+use tokio::sync::Notify;
 
 /// What the whole run shares.
 #[derive(Default)]
@@ -22,9 +23,49 @@ pub(super) struct Commons {
     dir: RefCell<Option<Directory>>,
     servers: RefCell<BTreeMap<usize, Rc<Server>>>,
     restarts: Cell<u32>,
+    /// By server, one of the whole run or one a worker.
+    starts: RefCell<BTreeMap<usize, Starts>>,
+    /// A start was successful, or failed.
+    started: Notify,
+}
+
+/// How starts of a server went.
+#[derive(Default)]
+struct Starts {
+    under_way: usize,
+    /// One was successful.
+    successful: bool,
 }
 
 impl Commons {
+    fn begin_start(&self, index: usize) {
+        self.starts.borrow_mut().entry(index).or_default().under_way += 1;
+    }
+
+    fn end_start(&self, index: usize, successful: bool) {
+        let mut starts = self.starts.borrow_mut();
+        let starts = starts.entry(index).or_default();
+        starts.under_way -= 1;
+        starts.successful |= successful;
+        self.started.notify_waiters();
+    }
+
+    /// Whether no worker can start it: answered when none tries any more.
+    async fn is_broken(&self, index: usize) -> bool {
+        loop {
+            let started = self.started.notified();
+            tokio::pin!(started);
+            started.as_mut().enable();
+            match self.starts.borrow().get(&index) {
+                None => return true,
+                Some(starts) if starts.successful => return false,
+                Some(starts) if starts.under_way == 0 => return true,
+                Some(_) => {}
+            }
+            started.await;
+        }
+    }
+
     /// Ends its servers, the last first, and removes its directory.
     pub(super) async fn close(&self, context: &Context) {
         let servers = std::mem::take(&mut *self.servers.borrow_mut());
@@ -44,6 +85,8 @@ pub(super) enum Unready {
     Stopped,
     /// What it needs cannot be had: it gives up.
     Lost(String),
+    /// No worker can have this server.
+    Without { server: String, why: String },
 }
 
 enum Trouble {
@@ -51,6 +94,8 @@ enum Trouble {
     /// It was there, and is no more. How often that may happen.
     Died(String, u32),
     Never(String),
+    /// The server at this place in the plan; nobody else can have it either.
+    Broken(usize, String),
 }
 
 /// A worker's things.
@@ -121,6 +166,9 @@ impl Place {
                 Ok(values) => return Ok(values),
                 Err(Trouble::Stopped) => return Err(Unready::Stopped),
                 Err(Trouble::Never(why)) => return Err(self.lost(why)),
+                Err(Trouble::Broken(index, why)) => {
+                    return Err(Unready::Without { server: self.context.plan.servers[index].name.clone(), why });
+                }
                 Err(Trouble::Died(why, limit)) => (why, limit),
             };
             if self.restarts >= limit {
@@ -301,9 +349,11 @@ impl Place {
         if shared {
             values.set("worker", "0").set("slot", "0");
         }
-        match Server::start(&self.context, &Wanted { spec, worker, values: &values, others: &self.addresses(shared) })
-            .await
-        {
+        commons.begin_start(index);
+        let wanted = Wanted { spec, worker, values: &values, others: &self.addresses(shared) };
+        let started = Server::start(&self.context, &wanted).await;
+        commons.end_start(index, started.is_ok());
+        match started {
             Ok(server) => {
                 let server = Rc::new(server);
                 if shared {
@@ -317,7 +367,11 @@ impl Place {
             Err(Failed::Server(error)) => {
                 let why = error.message.clone();
                 self.context.failed(error);
-                Err(Trouble::Never(why))
+                if shared || commons.is_broken(index).await {
+                    Err(Trouble::Broken(index, why))
+                } else {
+                    Err(Trouble::Never(why))
+                }
             }
         }
     }
@@ -332,7 +386,7 @@ impl Place {
             server.running.end(spec.grace).await;
         }
         if restarts > spec.max_restarts {
-            Err(Trouble::Never(format!("{why}, after {} restarts", spec.max_restarts)))
+            Err(Trouble::Broken(index, format!("{why}, after {} restarts", spec.max_restarts)))
         } else {
             Ok(())
         }

@@ -1,6 +1,6 @@
 //! Ends, and what they mean for others.
 
-use super::{Schedule, Settled};
+use super::{Schedule, Settled, Stage};
 use crate::run::plan::TestIndex;
 use crate::run::report::Status;
 
@@ -28,6 +28,23 @@ impl Schedule {
         if self.max_failures > 0 && self.failures() >= self.max_failures {
             let failures = self.failures();
             self.stop(&format!("stopped after {failures} failure{}", if failures == 1 { "" } else { "s" }));
+        }
+    }
+
+    /// What can be run nowhere ends as an error, but for what runs just now.
+    pub fn give_up(&mut self, reason: &str, which: impl Fn(TestIndex) -> bool) {
+        let running: Vec<TestIndex> = self.workers.iter().filter_map(|worker| worker.running).collect();
+        for test in (0..self.tests.len()).filter(|test| which(*test) && !running.contains(test)) {
+            self.settle(test, Status::Error, Some(reason.to_owned()));
+        }
+        // Units that were ready may stand at such a test.
+        self.ready.clear();
+        self.claim = None;
+        for unit in 0..self.units.len() {
+            if self.units[unit].stage == Stage::Ready {
+                self.units[unit].stage = Stage::Blocked;
+                self.offer(unit);
+            }
         }
     }
 
