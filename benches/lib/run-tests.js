@@ -114,6 +114,17 @@ const eventsOf = (events, type) => /** @type {any[]} */ (events.filter(event => 
 const makespan = events => (eventsOf(events, 'testFinished').at(-1)?.at ?? Number.NaN) - eventsOf(events, 'testStarted')[0]?.at
 
 /**
+ * The same, where only a person was told.
+ *
+ * @param {string} output
+ * @param {number} count of tests that are to have passed
+ */
+function checkSummary(output, count) {
+  if (!output.replaceAll(',', '').includes(`${count} tests: ${count} passed`))
+    throw new Error(`not all of ${count} tests passed: ${output.slice(-1000)}`)
+}
+
+/**
  * What is not so is no run to be measured.
  *
  * @param {RunEvent[]} events

@@ -77,9 +77,9 @@ async function runTests(request, context) {
   })
 }
 
-/** Memory is for tests and servers: with many tests this process would take half as much again, and would be no faster for it. */
+/** Memory is for tests and servers: with many tests this process would take half as much again, and would be no faster for it. It waits for others. */
 function keepSmall() {
-  for (const flag of ['--semi-space-growth-factor=1', '--heap-growing-percent=20']) require('node:v8').setFlagsFromString(flag)
+  for (const flag of ['--semi-space-growth-factor=1', '--heap-growing-percent=20', '--no-opt']) require('node:v8').setFlagsFromString(flag)
 }
 
 /**
