@@ -213,6 +213,25 @@ describe('variables', { concurrency: 4 }, () => {
     }
   })
 
+  test('say the same slot when a test is run again, at once or later', async t => {
+    for (const delay of [0, 100]) {
+      const others = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`other ${index}`, 'sleep 0.03']))
+      const made = project(
+        t,
+        {},
+        {
+          workers: 3,
+          retries: { count: 3, delay },
+          tests: shellTests({ flaky: 'echo $EPHEMERAL_WORKER >> slots; [ $EPHEMERAL_ATTEMPT = 4 ]', ...others })
+        }
+      )
+      const run = await runCli(made)
+      assert.deepEqual([run.code, run.test('flaky').status], [0, 'flaky'])
+      const slots = made.lines('slots')
+      assert.deepEqual([slots.length, new Set(slots).size], [4, 1], `delay ${delay}: ${slots}`)
+    }
+  })
+
   test('of services have their names; "for" says whose they are', async t => {
     const made = project(
       t,

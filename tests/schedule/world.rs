@@ -21,6 +21,8 @@ pub struct World<'a> {
     pub ends: Vec<Option<Settled>>,
     not_before: Vec<Millis>,
     owners: Vec<Option<usize>>,
+    /// By test: who has to run it again.
+    bound: Vec<Option<usize>>,
     pub starts: Vec<(Millis, usize, usize)>,
     stopped: bool,
     keeps_listing: bool,
@@ -41,6 +43,7 @@ impl<'a> World<'a> {
             ends: vec![None; count],
             not_before: vec![0; count],
             owners: vec![None; count],
+            bound: vec![None; count],
             starts: Vec::new(),
             stopped: false,
             keeps_listing: keeps_listing(story),
@@ -91,6 +94,7 @@ impl<'a> World<'a> {
             }
             self.gone[worker] = true;
             self.schedule.worker_gone(self.now, worker, "the server is dead");
+            self.bound.iter_mut().filter(|bound| **bound == Some(worker)).for_each(|bound| *bound = None);
             self.owners.iter_mut().filter(|owner| **owner == Some(worker)).for_each(|owner| *owner = None);
             self.take_ends();
         }
@@ -126,6 +130,7 @@ impl<'a> World<'a> {
         assert_eq!(verdict, expected, "{} after {:?}", test, self.histories[test]);
         if let Verdict::Retry { at } = verdict {
             self.not_before[test] = at;
+            self.bound[test] = Some(worker);
         }
         self.take_ends();
     }
@@ -171,10 +176,13 @@ impl<'a> World<'a> {
             if self.running[worker].is_some() {
                 continue;
             }
-            let best = (!self.story.plan.grouped).then(|| self.best()).flatten();
+            // One that is to be run again by a certain worker waits for that one.
+            let is_bound = (0..self.ends.len()).any(|test| self.bound[test].is_some() && self.is_open(test));
+            let best = (!self.story.plan.grouped && !is_bound).then(|| self.best());
             match self.schedule.next(self.now, worker, None) {
                 Next::Run { test, attempt } => self.start(worker, test, attempt, best),
                 Next::Wait { until } => {
+                    let best = best.flatten();
                     assert!(best.is_none_or(|best| !self.fits(best)), "{best:?} fits, and {worker} waits");
                     assert!(!self.gone[worker] && !self.stopped);
                     assert!(until.is_none_or(|until| until > self.now));
@@ -186,7 +194,8 @@ impl<'a> World<'a> {
         untils
     }
 
-    fn start(&mut self, worker: usize, test: usize, attempt: u32, best: Option<usize>) {
+    /// `best`: what is the best, where that is the only one that may start.
+    fn start(&mut self, worker: usize, test: usize, attempt: u32, best: Option<Option<usize>>) {
         let plan = &self.story.plan;
         assert!(!self.gone[worker] && !self.stopped, "{test} starts on {worker}, which is gone, or after the stop");
         assert!(
@@ -195,9 +204,13 @@ impl<'a> World<'a> {
         );
         assert!(self.fits(test), "{test} has too many slots");
         assert_eq!(attempt as usize, self.histories[test].len() + 1);
+        let bound = self.bound[test].take();
+        assert!(bound.is_none_or(|bound| bound == worker), "{test} is run again by {worker}, not by {bound:?}");
         if plan.grouped {
             self.check_group(worker, test);
-        } else if format!("{:?}", plan.isolation) == "Worker" {
+        } else if let Some(best) = best
+            && format!("{:?}", plan.isolation) == "Worker"
+        {
             assert_eq!(Some(test), best, "the best comes first");
         }
         self.starts.push((self.now, worker, test));

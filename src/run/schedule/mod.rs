@@ -3,7 +3,7 @@
 //! # How it thinks
 //!
 //! What is handed out is a *unit*: a single test, or in a grouped run a group, whose tests run in their order on the worker that has begun it.
-//! Units are ranked once, when the run begins. A unit whose next test has met its dependencies is ready; [`ready`] finds the best that no limit
+//! A test that is run again stays with its worker, whose number it may have made use of. Units are ranked once, when the run begins. A unit whose next test has met its dependencies is ready; [`ready`] finds the best that no limit
 //! holds back. A worker takes what it has begun before what nobody has.
 //!
 //! # Why nothing starves or waits for ever
@@ -196,7 +196,7 @@ impl Schedule {
         let task = &mut self.tests[test];
         let verdict = task.judge(now, outcome, &self.rules[task.settings].retries, may_retry);
         match verdict {
-            Verdict::Retry { at } => self.put_off(now, at, test),
+            Verdict::Retry { at } => self.put_off(now, at, worker, test),
             Verdict::Final(Status::NotRun) => {
                 let reason = reason.or_else(|| self.stopped.clone());
                 self.settle(test, Status::NotRun, reason);

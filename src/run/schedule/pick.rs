@@ -46,12 +46,14 @@ impl Schedule {
         let any = self.ready.best(Lane::Any).and_then(|taken| self.choice(taken));
         let favourite = own.or_else(|| self.close_by(worker, any)).or(any)?;
         let claim = self.standing_claim().unwrap_or(Rank::MAX);
-        let choice = [Some(favourite), any].into_iter().flatten().find(|choice| choice.taken.rank <= claim)?;
-        if self.fits(choice.test) {
-            return Some(choice);
+        let mut choices = [Some(favourite), any].into_iter().flatten().filter(|choice| choice.taken.rank <= claim);
+        let first = choices.next()?;
+        if self.fits(first.test) {
+            return Some(first);
         }
-        self.claim = Some(choice.taken.rank);
-        None
+        self.claim = Some(first.taken.rank);
+        // What is preferred to the one that waits for slots does not wait for it.
+        choices.find(|choice| choice.taken.rank < first.taken.rank && self.fits(choice.test))
     }
 
     fn choice(&self, taken: Taken) -> Option<Choice> {
@@ -106,9 +108,10 @@ impl Schedule {
         self.units[self.tests[test].unit].stage = Stage::Blocked;
     }
 
-    /// A test is to be run again.
-    pub(super) fn put_off(&mut self, now: Millis, at: Millis, test: TestIndex) {
+    /// A test is to be run again, by the worker that ran it.
+    pub(super) fn put_off(&mut self, now: Millis, at: Millis, worker: usize, test: TestIndex) {
         let unit = self.tests[test].unit;
+        self.units[unit].owner = Some(worker);
         if at <= now {
             self.offer(unit);
         } else {
