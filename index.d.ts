@@ -92,6 +92,8 @@ export interface BrokerEvents {
   slowWait: [Blocked]
   /** A wait of `longWait` or more, for what others held, is over. */
   waited: [BrokerReport['longestWaits'][number]]
+  /** A shared worker's program failed: told once. Without a listener it is printed to standard error. */
+  sharedWorkerError: [{ filename: string; error: Error }]
   /** 90% of `maxItems` are in use. Told again only after it has been below. */
   nearCapacity: [{ items: number; maxItems: number; utilization: number }]
   /** The broker has stopped: `stop()`, `idleTimeout`, or a failure (then with `error` set). */
@@ -486,6 +488,16 @@ export interface BrokerReport {
   longestWaits: Array<{ kind: Blocked['kind']; name: string; worker: string | null; test: string | null; waited: number }>
   /** `peak`: the most that were held at a time. */
   pools: Array<{ name: string; size: number | null; peak: number }>
+  /** Shared workers that failed, whatever the tests say. A run with any of them is no success. */
+  sharedWorkerErrors: SharedWorkerError[]
+}
+
+/** A program of {@link https://github.com/ephemeral-broker/ephemeral-broker/blob/main/docs/shared-workers.md a shared worker} that failed. */
+export interface SharedWorkerError {
+  /** As it was registered. */
+  filename: string
+  message: string
+  stack: string
 }
 
 /** An entry of {@link Client.list}. */

@@ -15,6 +15,8 @@ export declare class NativeBroker {
   static start(pipe: string, options: string, listener: (arg: string) => void): NativeBroker
   /** Takes no more requests. The notice `drained` says whether those under way were answered in time. */
   drain(timeoutMs: number): void
+  /** Answers the notice `asked`, with JSON. */
+  answer(call: number, value: string): void
   /** Begins to stop. The notice `stopped` says when it has. */
   stop(): void
   /** Whether it keeps the process alive. */

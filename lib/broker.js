@@ -49,6 +49,10 @@ class Broker extends EventEmitter {
   #pools
   /** For what the host asks of its own broker. @type {InstanceType<typeof import('./client.js').Client> | null} */
   #client = null
+  /** Shared workers, once somebody has registered one. @type {typeof import('./shared-workers/host.js') | null} */
+  #programs = null
+  /** The end of shared workers. @type {Promise<Report['sharedWorkerErrors']> | null} */
+  #farewell = null
   /** @type {import('../native.js').NativeBroker | null} */
   #native = null
   #held = true
@@ -109,8 +113,10 @@ class Broker extends EventEmitter {
     // Who waits for it keeps the process, whatever unref() said.
     this.#stopping = this.#native !== null
     this.#native?.hold(true)
-    this.#native?.stop()
     this.#restoreEnvironment()
+    // They take leave while the broker is still there.
+    if (this.#programs) await this.#endPrograms()
+    this.#native?.stop()
     return stopped ? stopped.promise : emptyReport()
   }
 
@@ -217,11 +223,29 @@ class Broker extends EventEmitter {
     const { type, detail } = JSON.parse(notice)
     if (type === 'drained') this.#drains.shift()?.resolve(detail)
     else if (type === 'stopped') this.#onStopped(detail)
+    else if (type === 'asked') void this.#answer(detail)
     else this.emit(type, detail)
   }
 
+  /** @param {{ call: number, value: { kind: string, filename?: unknown } }} question */
+  async #answer({ call, value }) {
+    const answer = await require('./host-calls.js').answerOf(async () => {
+      if (value?.kind !== 'sharedWorker')
+        throw new BrokerError('invalid_request', 'the host knows nothing of this kind: use one version of ephemeral-broker')
+      if (this.#stopping) throw new BrokerError('draining', 'the broker is about to stop')
+      this.#programs ??= require('./shared-workers/host.js')
+      return this.#programs.answer(this, value)
+    })
+    this.#native?.answer(call, answer)
+  }
+
+  #endPrograms() {
+    this.#farewell ??= /** @type {typeof import('./shared-workers/host.js')} */ (this.#programs).close(this)
+    return this.#farewell
+  }
+
   /** @param {{ reason: string, error?: string, report?: Report }} detail */
-  #onStopped({ reason, error, report = emptyReport() }) {
+  async #onStopped({ reason, error, report = emptyReport() }) {
     void this.#client?.close()
     this.#client = null
     this.#native?.dispose()
@@ -230,7 +254,11 @@ class Broker extends EventEmitter {
     this.#restoreEnvironment()
     for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, this.#onSignal)
     for (const { resolve } of this.#drains.splice(0)) resolve(true)
-    this.#stopped?.resolve(report)
+    const stopped = this.#stopped
+    const sharedWorkerErrors = this.#programs ? await this.#endPrograms() : []
+    this.#programs = null
+    this.#farewell = null
+    stopped?.resolve({ ...report, sharedWorkerErrors })
     this.emit('stopped', error === undefined ? { reason } : { reason, error: new BrokerError('broker_failed', error) })
   }
 
@@ -270,7 +298,7 @@ function pipePath(id) {
 
 /** @returns {Report} */
 function emptyReport() {
-  return { leaked: [], leakedCount: 0, longestWaits: [], pools: [] }
+  return { leaked: [], leakedCount: 0, longestWaits: [], pools: [], sharedWorkerErrors: [] }
 }
 
 /** @returns {{ promise: Promise<Report>, resolve: (report: Report) => void }} */

@@ -2,6 +2,7 @@
 'use strict'
 
 const { Calls } = require('./calls.js')
+const { ASK } = require('./host-calls.js')
 const { BrokerError, show } = require('./errors.js')
 const native = require('./native.js')
 const operations = require('./operations.js')
@@ -361,6 +362,16 @@ class Client {
   /** @type {Api['metrics']} */
   metrics(options) {
     return this.#calls.call(operations.metrics, options)
+  }
+
+  /**
+   * For parts of this package that have a side in the host's process.
+   * @param {{ kind: string }} value
+   * @param {{ timeout?: number, signal?: AbortSignal }} [options]
+   * @returns {Promise<any>}
+   */
+  [ASK](value, options) {
+    return this.#calls.call(operations.host, options, value)
   }
 
   close() {

@@ -183,6 +183,9 @@ function compressed(head, json, time, broker, { compression = broker?.enabled ??
   return `${head},"value":"${packed}"${time},"compressed":true,"beforeSize":${size},"afterSize":${packed.length}`
 }
 
-const operations = { get, set, del, has, release, list, ping, stats, health, metrics, inspect }
+/** What the host's program is asked for. @type {Operation} */
+const host = { encode: value => `"action":"host","value":${JSON.stringify(value)}`, decode: reply => reply.value }
+
+const operations = { host, get, set, del, has, release, list, ping, stats, health, metrics, inspect }
 
 module.exports = { ...operations, keyText, nameOf, valueText, ttlText, valueIn, valueBody }

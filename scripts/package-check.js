@@ -24,11 +24,15 @@ function rootFiles() {
   const texts = ['CHANGELOG.md', 'LICENSE', 'PROTOCOL.md', 'README.md']
   return [
     ...texts,
+    'ava.d.mts',
+    'cooperate.d.ts',
+    'get-port.d.ts',
     'index.d.ts',
     'index.js',
     'native.d.ts',
     'native.js',
     'package.json',
+    'plugin.d.ts',
     'run.d.ts',
     ...['bin', 'docs', 'lib'].flatMap(below)
   ].sort()

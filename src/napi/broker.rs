@@ -52,6 +52,12 @@ impl NativeBroker {
         self.with(|broker| broker.drain(Duration::from_secs_f64(timeout_ms.clamp(0.0, 1e12) / 1000.0)));
     }
 
+    /// Answers the notice `asked`, with JSON.
+    #[napi(catch_unwind)]
+    pub fn answer(&self, call: f64, value: String) {
+        self.with(|broker| broker.answer(call as u64, value.into()));
+    }
+
     /// Begins to stop. The notice `stopped` says when it has.
     #[napi(catch_unwind)]
     pub fn stop(&self) {

@@ -47,6 +47,10 @@ pub enum Request<'a> {
     Metrics,
     Inspect,
     Hello(Hello<'a>),
+    /// Something that the host's program does, not the broker.
+    Host {
+        value: &'a str,
+    },
     Auth {
         proof: Cow<'a, str>,
     },
@@ -194,6 +198,10 @@ impl<'a> Members<'a> {
             "inspect" => Request::Inspect,
             "hello" => Request::Hello(self.hello()?),
             "auth" => Request::Auth { proof: self.proof.map_or(Ok(Cow::Borrowed("")), |raw| text("proof", raw))? },
+            "host" => match self.value {
+                Some(Raw(value)) => Request::Host { value },
+                None => return Err(Failure::new("invalid_request", "value is missing: what the host is asked for")),
+            },
             "bye" => Request::Bye,
             action => match self.act(action)? {
                 Some(request) => request,

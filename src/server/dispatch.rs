@@ -1,6 +1,6 @@
 //! What is said on a connection: who speaks, and what comes of each line.
 
-use super::outbox::Outbox;
+use super::outbox::{Delivery, Outbox};
 use super::report;
 use super::state::State;
 use crate::buffer::Buffer;
@@ -94,20 +94,26 @@ impl Dialogue {
     /// Writes one of the things that the session is to be told; whether there was any. If not, the waker is woken when there is.
     pub(super) fn deliver(&mut self, waker: &Waker, out: &mut Buffer) -> bool {
         let Phase::Open(_, outbox) = &self.phase else { return false };
-        let Some(effect) = outbox.take() else {
+        let Some(delivery) = outbox.take() else {
             outbox.wake(waker);
             return false;
         };
         let mut writer = Writer::new(out);
-        match effect {
-            Effect::Answer { ticket, outcome, .. } => {
+        match delivery {
+            Delivery::Hosted { ticket, value } => {
+                let id = self.waiting.end(ticket);
+                writer.begin(id.as_deref(), true);
+                writer.raw("value", &value);
+                writer.end();
+            }
+            Delivery::Effect(Effect::Answer { ticket, outcome, .. }) => {
                 let id = self.waiting.end(ticket);
                 match outcome {
                     Ok(reply) => writer.reply(id.as_deref(), reply),
                     Err(error) => writer.failure(id.as_deref(), &error.into()),
                 }
             }
-            Effect::Lost { token, what, .. } => writer.lost(token, &what),
+            Delivery::Effect(Effect::Lost { token, what, .. }) => writer.lost(token, &what),
         }
         true
     }
@@ -174,6 +180,7 @@ impl Dialogue {
         match request {
             Request::Command(command) => self.command(now, line.id, command.clone(), writer),
             Request::Ask { ask, terms } => self.ask(now, line.id, ask, terms, writer),
+            Request::Host { value } => self.ask_host(line.id, value),
             Request::Cancel { request } => {
                 let cancelled = self.cancel(now, request);
                 self.state.engine.borrow_mut().record(Action::Cancel, cancelled.is_ok());
@@ -396,6 +403,17 @@ impl Dialogue {
                 Err(error.into())
             }
         }
+    }
+
+    fn ask_host(&mut self, id: Option<&str>, value: &str) -> Result<(), Failure> {
+        let session = self.session().ok_or(engine::Error::SessionRequired)?;
+        let ticket = self.waiting.begin(id);
+        if let Err(limit) = self.state.ask_host(session, ticket, value) {
+            self.waiting.end(ticket);
+            return Err(engine::Error::MaxWaits { limit }.into());
+        }
+        self.waiting.wait(ticket, id);
+        Ok(())
     }
 
     fn cancel(&mut self, now: Micros, request: &str) -> Result<bool, Failure> {

@@ -35,6 +35,7 @@ pub type Notify = Box<dyn Fn(Notice) + Send>;
 #[derive(Debug)]
 pub(crate) enum Order {
     Drain(Duration),
+    Answer { call: u64, value: Box<str> },
     Stop,
 }
 
@@ -77,6 +78,11 @@ impl Broker {
     /// Takes no more requests; [`Notice::Drained`] says when those under way have been answered, or that it was not in time.
     pub fn drain(&self, timeout: Duration) {
         let _ = self.orders.send(Order::Drain(timeout));
+    }
+
+    /// Answers [`Notice::Asked`], with JSON.
+    pub fn answer(&self, call: u64, value: Box<str>) {
+        let _ = self.orders.send(Order::Answer { call, value });
     }
 
     /// Begins to stop; [`Notice::Stopped`] says when it has.

@@ -17,6 +17,15 @@ pub enum StopReason {
 pub enum Notice {
     /// Something happened in the engine.
     Event(Event),
+    /// A session asks the host for something, which is answered under this number.
+    Asked {
+        /// The question's.
+        call: u64,
+        /// Who asks.
+        session: u64,
+        /// JSON.
+        value: Box<str>,
+    },
     /// A drain is over; whether everything under way was answered in time.
     Drained(bool),
     /// The last notice, with what was left behind.
@@ -27,6 +36,10 @@ impl Notice {
     /// As JavaScript takes it: `{ "type", "detail" }`.
     pub fn to_json(&self) -> String {
         let (name, detail) = match self {
+            // As it came: it may be large.
+            Notice::Asked { call, session, value } => {
+                return format!(r#"{{"type":"asked","detail":{{"call":{call},"session":{session},"value":{value}}}}}"#);
+            }
             Notice::Event(Event::LeaseExpired { lease, token, name, pid }) => {
                 let LeaseRef { key, worker, number } = lease;
                 let detail = json!({ "key": key, "workerId": worker, "number": number, "token": token, "name": name, "pid": pid });

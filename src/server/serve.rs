@@ -80,6 +80,7 @@ async fn serve(state: Rc<State>, listener: Listener, mut orders: UnboundedReceiv
         tokio::select! {
             order = orders.recv() => match order {
                 Some(Order::Drain(limit)) => drop(spawn_local(drain(state.clone(), limit))),
+                Some(Order::Answer { call, value }) => state.host_answered(call, value),
                 Some(Order::Stop) | None => return StopReason::Asked,
             },
             () = idle(&state) => return StopReason::Idle,

@@ -1,15 +1,24 @@
 use super::log::{Level, Log};
 use super::notice::Notice;
 use super::options::Options;
-use super::outbox::Outbox;
+use super::outbox::{Delivery, Outbox};
 use super::{Notify, StopReason};
-use crate::engine::{Effect, Engine, Event, Micros, Report, SessionId};
+use crate::engine::{Effect, Engine, Event, Micros, Report, SessionId, Ticket};
 use crate::protocol::auth::Secret;
 use serde_json::json;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
+
+/// So many questions to the host may be open.
+const MAX_CALLS: usize = 10_000;
+
+/// A question to the host.
+pub(super) struct Call {
+    pub(super) session: SessionId,
+    ticket: Ticket,
+}
 
 /// What all connections share, on the one thread that they share too.
 pub(super) struct State {
@@ -34,6 +43,8 @@ pub(super) struct State {
     pub(super) alarm: Cell<Option<Micros>>,
     /// Wakes who waits for `unsent` to become 0.
     pub(super) quiet: tokio::sync::Notify,
+    /// Questions that the host has not answered.
+    pub(super) calls: RefCell<HashMap<u64, Call>>,
     /// Names for what has none.
     serial: Cell<u64>,
     notify: Notify,
@@ -63,6 +74,7 @@ impl State {
             earlier: tokio::sync::Notify::new(),
             alarm: Cell::new(None),
             quiet: tokio::sync::Notify::new(),
+            calls: RefCell::default(),
             serial: Cell::new(0),
             notify,
         }
@@ -90,7 +102,7 @@ impl State {
             let outbox = self.outboxes.borrow().get(&session).cloned();
             if let Some(outbox) = outbox {
                 let other = own != Some(session);
-                woken |= outbox.put(effect) && other;
+                woken |= outbox.put(Delivery::Effect(effect)) && other;
             }
         }
         events.into_iter().for_each(|event| self.tell_event(event));
@@ -100,6 +112,29 @@ impl State {
             self.earlier.notify_one();
         }
         woken
+    }
+
+    /// Passes a question on to the host.
+    ///
+    /// # Errors
+    /// So many are allowed.
+    pub(super) fn ask_host(&self, session: SessionId, ticket: Ticket, value: &str) -> Result<(), usize> {
+        if self.calls.borrow().len() >= MAX_CALLS {
+            return Err(MAX_CALLS);
+        }
+        let call = self.next_serial();
+        self.calls.borrow_mut().insert(call, Call { session, ticket });
+        (self.notify)(Notice::Asked { call, session: session.0, value: value.into() });
+        Ok(())
+    }
+
+    /// What the host has answered. Who asked may be gone.
+    pub(super) fn host_answered(&self, call: u64, value: Box<str>) {
+        let Some(Call { session, ticket }) = self.calls.borrow_mut().remove(&call) else { return };
+        let outbox = self.outboxes.borrow().get(&session).cloned();
+        if let Some(outbox) = outbox {
+            outbox.put(Delivery::Hosted { ticket, value });
+        }
     }
 
     /// Whether a session is to be told something that its connection has not taken yet. One that does not read counts as unsent.

@@ -1,0 +1,135 @@
+// @ts-check
+'use strict'
+
+const { Channel } = require('../shared-workers/channel.js')
+const { revive } = require('../shared-workers/failure.js')
+const { TYPES } = require('../shared-workers/frames.js')
+const { deserialise } = require('../shared-workers/serialise.js')
+const { connect, locate } = require('./connect.js')
+
+/** @typedef {InstanceType<typeof import('../client.js').Client>} Client */
+
+/**
+ * @typedef {object} Handlers
+ * @property {(instance: string) => void} onReady the program is available, by its id
+ * @property {(number: number, replyTo: number, data: Buffer) => void} onMessage in a turn of its own
+ * @property {(error: Error | undefined) => void} onLost once, unless it was detached: the program is gone, with its error where it is known
+ */
+
+/** The way from a test worker to a program. */
+class Link {
+  #filename
+  #handlers
+  /** @type {InstanceType<typeof Channel> | null} */
+  #channel = null
+  /** How many want the process to stay for what comes. */
+  #holds = 0
+  #ready = false
+  #detached = false
+  #lost = false
+
+  /**
+   * @param {string} filename
+   * @param {Handlers} handlers
+   */
+  constructor(filename, handlers) {
+    this.#filename = filename
+    this.#handlers = handlers
+  }
+
+  /**
+   * Keeps the process until the program is available, or is not going to be.
+   * @param {Client} client
+   * @param {Uint8Array} hello
+   */
+  async open(client, hello) {
+    try {
+      const { socket, place } = await connect(client, this.#filename)
+      if (this.#detached) return void socket.destroy()
+      /** @type {Error | undefined} */
+      let error
+      this.#channel = new Channel(socket, {
+        onFrame: (type, body) => {
+          if (type === TYPES.ready) this.#onReady(place.instance)
+          else if (type === TYPES.crashed) error = revive(deserialise(body))
+        },
+        onMessage: this.#handlers.onMessage,
+        onClose: () => void this.#onClose(client, place.instance, error)
+      })
+      this.hold(1)
+      this.#channel.outbox.frame(TYPES.token, Buffer.from(place.token, 'hex'))
+      this.#channel.outbox.frame(TYPES.hello, hello)
+    } catch (error) {
+      this.#lose(failureIn(error))
+    }
+  }
+
+  /**
+   * @param {number} number
+   * @param {number} replyTo
+   * @param {string | Uint8Array} data
+   */
+  send(number, replyTo, data) {
+    if (this.#channel?.open) this.#channel.outbox.message(number, replyTo, data)
+  }
+
+  /** @param {number} count so many more, or fewer, want the process to stay */
+  hold(count) {
+    const held = this.#holds > 0
+    this.#holds += count
+    if (!this.#detached && held !== this.#holds > 0) this.#channel?.hold(this.#holds > 0)
+  }
+
+  /**
+   * Takes leave, after all that was published.
+   * @returns {Promise<void>} settles when it is written
+   */
+  async detach() {
+    if (this.#detached) return
+    this.#detached = true
+    const channel = this.#channel
+    if (!channel?.open) return
+    channel.hold(true)
+    if (this.#ready) channel.outbox.frame(TYPES.detach)
+    await channel.end()
+    channel.hold(false)
+  }
+
+  /** @param {string} instance */
+  #onReady(instance) {
+    if (this.#ready || this.#detached) return
+    this.#ready = true
+    this.#channel?.outbox.frame(TYPES.attached)
+    this.#handlers.onReady(instance)
+    this.hold(-1)
+  }
+
+  /**
+   * @param {Client} client
+   * @param {string} instance
+   * @param {Error | undefined} error
+   */
+  async #onClose(client, instance, error) {
+    if (this.#detached) return
+    // Whoever waits for a program that went without a word is told why by the host.
+    if (error === undefined && !this.#ready) error = await locate(client, this.#filename, instance).then(() => undefined, failureIn)
+    this.#lose(error)
+  }
+
+  /** @param {Error | undefined} error */
+  #lose(error) {
+    if (this.#lost || this.#detached) return
+    this.#lost = true
+    this.#handlers.onLost(error)
+  }
+}
+
+/**
+ * @param {any} error what the host answered
+ * @returns {Error} the program's own, where it is that
+ */
+function failureIn(error) {
+  return error?.details?.failure ? revive(error.details.failure) : error
+}
+
+module.exports = { Link }

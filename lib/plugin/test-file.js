@@ -1,0 +1,73 @@
+// @ts-check
+'use strict'
+
+const { serialise } = require('../shared-workers/serialise.js')
+const { fileUrl, nextId } = require('./identity.js')
+const { Registration } = require('./shared-worker.js')
+
+/** @typedef {InstanceType<typeof import('../client.js').Client>} Client */
+
+/** A test worker: a test file in a process or thread, from its begin to its end. */
+class TestFile {
+  #number = 0
+  /** By filename. @type {Map<string, InstanceType<typeof Registration>>} */
+  #registrations = new Map()
+  #connect
+  #onEnd
+  /** @type {Promise<void> | null} */
+  #end = null
+
+  /**
+   * @param {string | URL} file
+   * @param {{ connect: () => Client, onEnd: (testFile: TestFile) => void }} handlers
+   */
+  constructor(file, { connect, onEnd }) {
+    this.id = nextId()
+    this.file = fileUrl(file)
+    this.#connect = connect
+    this.#onEnd = onEnd
+  }
+
+  /**
+   * @param {string} filename
+   * @param {unknown} initialData
+   * @param {(() => unknown) | undefined} teardown
+   */
+  register(filename, initialData, teardown) {
+    let registration = this.#registrations.get(filename)
+    if (registration === undefined) {
+      const bytes = serialise(initialData)
+      const client = this.#connect()
+      registration = new Registration(filename, { id: this.id, file: this.file, nextNumber: () => ++this.#number })
+      this.#registrations.set(filename, registration)
+      registration.open(client, bytes)
+    }
+    if (teardown) registration.addTeardown(teardown)
+    return registration.face
+  }
+
+  /** Settles when all that it registered is available, also what it registers meanwhile. */
+  async available() {
+    let count = 0
+    while (count < this.#registrations.size) {
+      count = this.#registrations.size
+      await Promise.all([...this.#registrations.values()].map(({ available }) => available))
+    }
+  }
+
+  /** @returns {Promise<void>} */
+  teardown() {
+    this.#end ??= this.#tearDown()
+    return this.#end
+  }
+
+  async #tearDown() {
+    const ends = await Promise.allSettled([...this.#registrations.values()].map(registration => registration.end()))
+    this.#onEnd(this)
+    const errors = ends.flatMap(end => (end.status === 'fulfilled' ? end.value : [end.reason]))
+    if (errors.length > 1) throw new AggregateError(errors, `${errors.length} teardowns of ${this.file} failed`)
+    if (errors.length === 1) throw errors[0]
+  }
+}
+
+module.exports = { TestFile }
