@@ -98,6 +98,13 @@ const requirements = [
     unit: '×',
     most: 1.25
   },
+  {
+    name: 'shared worker: message and reply, p50, against a get',
+    measured: own('shared workers', each => each.p50 / each.get),
+    unit: '×',
+    most: 2.5
+  },
+  { name: 'shared worker: messages, against AVA', measured: against('shared workers', 'AVA', rate), unit: '×', least: 1 },
   { name: 'require', measured: own('startup, `require`', each => each.elapsed), unit: ' ms', most: 10 },
   { name: 'start()', measured: own('startup, `start()`', each => each.elapsed), unit: ' ms', most: 5 },
   { name: 'connect + first get', measured: own('startup, connect + first `get`', each => each.elapsed), unit: ' ms', most: 3 },

@@ -16,6 +16,7 @@
  * @property {(address: string, count: number, ttl: number) => Promise<void>} [seed] fills the store, where the client is too slow for it
  * @property {string[]} [without] rows that make no sense for it
  * @property {boolean} [locks] it has locks
+ * @property {boolean} [sharedWorkers] it has shared workers
  * @property {boolean} [only] and nothing else
  * @property {number} [mostInFlight] what its client bears at once
  *
@@ -45,7 +46,8 @@ const peers = [
   require('./node-redis'),
   require('./wdio-shared-store'),
   require('./proper-lockfile'),
-  require('./net-echo')
+  require('./net-echo'),
+  require('./ava')
 ]
 
 /**

@@ -9,6 +9,7 @@ module.exports = {
   about: 'this package; the broker in a host process, the client in another',
   inHost: true,
   locks: true,
+  sharedWorkers: true,
   library: require('node:path').resolve(__dirname, '../..'),
 
   missing() {

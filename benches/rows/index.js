@@ -44,6 +44,7 @@ const rows = [
   ...require('./locks'),
   ...require('./startup'),
   ...require('./blocking'),
+  ...require('./shared-workers'),
   ...require('./run')
 ]
 
