@@ -24,6 +24,7 @@ SIGTERM or SIGHUP.
 Exit codes:
   the command's own, or 128 + n when signal n ended it
   0    without a command: stopped
+  1    the command ended with 0, but a shared worker failed
   2    the command line is wrong
   3    the broker could not be started
   126  the command cannot be executed
@@ -146,7 +147,17 @@ async function startWith(words, given, context) {
   broker.once('stopped', ({ reason, error }) => {
     if (reason === 'failure') printError(error?.code ?? 'failed', `the broker failed: ${error?.message}`, context)
   })
-  return runCommand(broker, words, given.grace ?? 5000)
+  let failures = 0
+  const frame = {
+    start: () => broker.start(),
+    spawn: broker.spawn.bind(broker),
+    stop: async () => {
+      failures = (await broker.stop()).sharedWorkerErrors.length
+    }
+  }
+  const code = await runCommand(frame, words, given.grace ?? 5000)
+  // They were told of when they failed.
+  return code === ExitCode.OK && failures > 0 ? ExitCode.FALSE : code
 }
 
 /**

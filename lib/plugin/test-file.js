@@ -12,19 +12,19 @@ class TestFile {
   #number = 0
   /** By filename. @type {Map<string, InstanceType<typeof Registration>>} */
   #registrations = new Map()
-  #connect
+  /** @type {Client | null} */
+  #client = null
   #onEnd
   /** @type {Promise<void> | null} */
   #end = null
 
   /**
    * @param {string | URL} file
-   * @param {{ connect: () => Client, onEnd: (testFile: TestFile) => void }} handlers
+   * @param {() => void} onEnd
    */
-  constructor(file, { connect, onEnd }) {
+  constructor(file, onEnd) {
     this.id = nextId()
     this.file = fileUrl(file)
-    this.#connect = connect
     this.#onEnd = onEnd
   }
 
@@ -61,9 +61,16 @@ class TestFile {
     return this.#end
   }
 
+  #connect() {
+    const { Client } = require('../client.js')
+    this.#client ??= new Client()
+    return this.#client
+  }
+
   async #tearDown() {
     const ends = await Promise.allSettled([...this.#registrations.values()].map(registration => registration.end()))
-    this.#onEnd(this)
+    void this.#client?.close()
+    this.#onEnd()
     const errors = ends.flatMap(end => (end.status === 'fulfilled' ? end.value : [end.reason]))
     if (errors.length > 1) throw new AggregateError(errors, `${errors.length} teardowns of ${this.file} failed`)
     if (errors.length === 1) throw errors[0]

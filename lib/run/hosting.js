@@ -31,6 +31,8 @@ class Hosting {
     this.config = config
     const { pools } = config
     this.#broker = new Broker({ secret: this.#secret, requireTTL: false, pools, longWait: LONG_WAIT, slowWait: 0, logLevel: 'error' })
+    // Its report says it at the end.
+    this.#broker.on('sharedWorkerError', () => {})
     this.#broker.on('waited', ({ kind, name, test, waited }) => onWait({ test, resource: `${kind} ${name}`, duration: waited }))
   }
 

@@ -3,6 +3,7 @@
 
 const { loadConfig, requireCommands } = require('./config/index.js')
 const { checkOptions } = require('./options.js')
+const { Exit } = require('./reporters/counts.js')
 const { Session } = require('./session.js')
 
 /**
@@ -50,10 +51,27 @@ async function runSession(session) {
     result = await session.cycle()
   } finally {
     const report = await session.close()
-    if (result) result.broker = report
+    if (result) addReport(result, report)
   }
   session.finish(result)
   return result
 }
 
-module.exports = { run, runSession }
+/**
+ * What the broker knew at its end.
+ * @param {import('../../run.js').RunResult} result
+ * @param {import('../../index.js').BrokerReport} report
+ */
+function addReport(result, report) {
+  result.broker = report
+  for (const { filename, message, stack } of report.sharedWorkerErrors) {
+    const error = { code: 'shared_worker_failed', message: `shared_worker_failed: ${filename}: ${message}`, output: stack, log: null }
+    result.errors.push(error)
+  }
+  if (report.sharedWorkerErrors.length > 0 && result.ok) {
+    result.exitCode = Exit.INFRASTRUCTURE
+    result.ok = false
+  }
+}
+
+module.exports = { addReport, run, runSession }

@@ -62,7 +62,7 @@ async function watch(session, { ended, waits = () => {}, outdated, failed } = {}
   } finally {
     await changes?.close()
     const report = await session.close()
-    if (result) result.broker = report
+    if (result) require('./index.js').addReport(result, report)
   }
   return result
 }

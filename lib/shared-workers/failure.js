@@ -9,6 +9,7 @@ const { inspect, types } = require('node:util')
  */
 
 const MOST_CAUSES = 8
+const CLASSES = new Map([EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map(Class => [Class.name, Class]))
 
 /**
  * @param {unknown} reason what was thrown: an error, or anything
@@ -32,7 +33,7 @@ function describe(reason, causes = MOST_CAUSES) {
  * @returns {Error & { code?: string }}
  */
 function revive({ name, message, stack, code, cause }) {
-  const error = new Error(message, cause && { cause: revive(cause) })
+  const error = new (CLASSES.get(name) ?? Error)(message, cause && { cause: revive(cause) })
   Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
   Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true })
   return code === undefined ? error : Object.assign(error, { code })

@@ -4,7 +4,7 @@
 /** The programs of a broker, in the process that hosts it: which there are, and where. What they say goes past it. */
 
 const { BrokerError, show } = require('../errors.js')
-const { Folder } = require('./folder.js')
+const { newAddress } = require('./address.js')
 const { LaunchedProgram } = require('./launched-program.js')
 
 /** @typedef {InstanceType<typeof import('../broker.js').Broker>} Broker */
@@ -21,7 +21,6 @@ let instances = 0
 
 class Host {
   #broker
-  #folder = new Folder()
   /** The living, by filename. @type {Map<string, Launched>} */
   #programs = new Map()
   /** By instance, why it is no more. @type {Map<string, Error>} */
@@ -52,7 +51,6 @@ class Host {
   async close() {
     const programs = [...this.#programs.values()]
     await Promise.all(programs.map(program => program.stop(MOST_TO_STOP)))
-    this.#folder.remove()
     return [...this.#errors.values()]
   }
 
@@ -62,7 +60,7 @@ class Host {
     const program = new LaunchedProgram({
       filename,
       instance,
-      address: this.#folder.address(),
+      address: newAddress(this.#broker.pipe),
       onFailed: error => this.#onFailed(program, error)
     })
     this.#programs.set(filename, program)

@@ -5,6 +5,7 @@ use super::platform;
 use super::record;
 use super::record::{RUN, Run};
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What the name of a run's directory begins with. Others are not looked into.
@@ -58,13 +59,24 @@ fn clean_run(dir: &Path) -> Option<Cleaned> {
     }
     let killed = if is_same_boot { kill(dir, &run) } else { Vec::new() };
     for path in &run.sockets {
-        // A directory is removed when it is empty, as the watchdog does it.
-        let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
+        // As the watchdog does it.
+        let _ = if path.is_dir() { remove_sockets_in(path) } else { fs::remove_file(path) };
     }
     #[cfg(windows)]
     drop(file);
     let removed = fs::remove_dir_all(dir).is_ok();
     Some(Cleaned { run_id: run.id, dir: dir.into(), killed, removed })
+}
+
+/// With the directory, if nothing else is in it.
+fn remove_sockets_in(dir: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    for entry in fs::read_dir(dir)?.flatten() {
+        if entry.file_type().is_ok_and(|kind| std::os::unix::fs::FileTypeExt::is_socket(&kind)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    fs::remove_dir(dir)
 }
 
 /// Of a host that was killed before it had written down who it is, or while it removed that. Directories that were kept have something in them.

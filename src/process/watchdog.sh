@@ -1,5 +1,5 @@
 # Waits on a pipe that only the host holds. Its end without "bye" means that the host was killed: then all that the run has is ended and removed.
-# Arguments: the run's id, its directory, and sockets (or directories, where they are empty then).
+# Arguments: the run's id, its directory, and sockets (or directories of sockets).
 trap '' HUP INT QUIT TERM PIPE
 run=$1 dir=$2
 shift 2
@@ -55,6 +55,13 @@ while [ $quiet -lt 2 ] && [ $rounds -lt 200 ]; do
 done
 
 for path; do
-  if [ -d "$path" ]; then rmdir "$path"; else rm -f "$path"; fi
+  if [ -d "$path" ]; then
+    for socket in "$path"/*; do
+      if [ -S "$socket" ]; then rm -f "$socket"; fi
+    done
+    rmdir "$path"
+  else
+    rm -f "$path"
+  fi
 done
 rm -rf "$dir" || rm -rf "$dir"

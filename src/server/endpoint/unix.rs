@@ -15,7 +15,7 @@ const SOCKET: &str = "broker.sock";
 /// The least that any system allows for a socket's path (macOS), its final zero left out.
 const MAX_PATH: usize = 103;
 
-/// What a broker holds while it lives: its directory, locked. Dropped, it leaves nothing.
+/// What a broker holds while it lives: its directory, locked. Dropped, it leaves nothing, of the host's shared workers either: they listen there too.
 #[derive(Debug)]
 pub(in crate::server) struct Guard {
     directory: PathBuf,
@@ -25,7 +25,11 @@ pub(in crate::server) struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         // The lock is held until after this: nobody else can have put a socket there.
-        let _ = fs::remove_file(self.directory.join(SOCKET));
+        for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_socket()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
         let _ = fs::remove_dir(&self.directory);
     }
 }
