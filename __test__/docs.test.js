@@ -127,7 +127,10 @@ for (const [file, atLeast] of /** @type {const} */ ([
   ['docs/queues.md', 3],
   ['docs/limits.md', 3],
   ['docs/barriers-and-ports.md', 3],
-  ['docs/seeing.md', 4]
+  ['docs/seeing.md', 4],
+  ['docs/cooperate.md', 7],
+  ['cooperate.d.ts', 4],
+  ['get-port.d.ts', 1]
 ])) {
   const examples = examplesIn(file)
 
