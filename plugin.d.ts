@@ -44,6 +44,12 @@ export namespace SharedWorker {
     subscribe(): Messages<ReceivedMessage<In, Out>>
     /** Publishes to all test workers that are connected. */
     broadcast(data: Out): PublishedMessage<In, Out>
+    /**
+     * Runs `fn` when the run ends, after the teardowns of all test workers: the last one registered first, one after the other, within the five seconds that a program has for
+     * all of it. For what the program started for all. Not in AVA: programs that run there too write `main.teardown?.(…)`.
+     * @returns a function that runs it now; it never runs twice.
+     */
+    teardown(fn: () => unknown): () => Promise<void>
     /** Test workers that connect from the first `next()` on. Does not end. */
     testWorkers(): Messages<TestWorker<In, Out>>
   }

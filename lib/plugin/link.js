@@ -1,6 +1,8 @@
 // @ts-check
 'use strict'
 
+const { clearTimeout, setTimeout } = require('node:timers')
+const { BrokerError } = require('../errors.js')
 const { Channel } = require('../shared-workers/channel.js')
 const { revive } = require('../shared-workers/failure.js')
 const { TYPES } = require('../shared-workers/frames.js')
@@ -8,6 +10,9 @@ const { deserialise } = require('../shared-workers/serialise.js')
 const { connect, locate } = require('./connect.js')
 
 /** @typedef {InstanceType<typeof import('../client.js').Client>} Client */
+
+/** How long a program may take to read the last messages, in ms. */
+const MOST_TO_TAKE = 5000
 
 /**
  * @typedef {object} Handlers
@@ -83,6 +88,7 @@ class Link {
   /**
    * Takes leave, after all that was published.
    * @returns {Promise<void>} settles when it is written
+   * @throws {BrokerError} `timeout`: the program does not read
    */
   async detach() {
     if (this.#detached) return
@@ -91,7 +97,20 @@ class Link {
     if (!channel?.open) return
     channel.hold(true)
     if (this.#ready) channel.outbox.frame(TYPES.detach)
+    let late = false
+    const giveUp = () => {
+      late = true
+      channel.destroy()
+    }
+    const timer = setTimeout(giveUp, MOST_TO_TAKE)
     await channel.end()
+    clearTimeout(timer)
+    if (late) {
+      throw new BrokerError(
+        'timeout',
+        `the shared worker ${this.#filename} has not taken what was published to it, within ${MOST_TO_TAKE / 1000} s: is it busy for ever?`
+      )
+    }
     channel.hold(false)
   }
 

@@ -19,8 +19,6 @@ class LaunchedProgram {
   /** Why it is no more. @type {Error | null} */
   #error = null
   #stopping = false
-  /** @type {() => void} */
-  #stopped = () => {}
   #exited
 
   /**
@@ -38,19 +36,19 @@ class LaunchedProgram {
     this.#onFailed = onFailed
     const workerData = { filename, instance, address, token: this.token }
     this.#worker = new Worker(THREAD, { workerData, name: 'shared worker' })
-    this.#worker.unref()
     this.#exited = new Promise(resolve => this.#worker.once('exit', () => resolve(undefined)))
     /** Settles when test workers can connect, or it has failed. @type {Promise<void>} */
     this.listening = new Promise(resolve => {
       this.#worker.on('message', message => {
         if (message.type === 'failed') this.#fail(revive(message.failure))
-        else if (message.type === 'stopped') this.#stopped()
         resolve()
       })
       this.#exited.then(() => resolve())
     })
     this.#worker.on('error', error => this.#fail(revive(describe(error))))
     this.#worker.on('exit', code => this.#onExit(code))
+    // A listener for messages would undo it.
+    this.#worker.unref()
   }
 
   get error() {
@@ -75,11 +73,8 @@ class LaunchedProgram {
     const late = new Promise(resolve => {
       timer = setTimeout(() => resolve('late'), limit)
     })
-    const stopped = new Promise(resolve => {
-      this.#stopped = () => resolve('stopped')
-    })
     this.#worker.postMessage({ type: 'stop' })
-    const end = await Promise.race([stopped, late, this.#exited])
+    const end = await Promise.race([late, this.#exited])
     clearTimeout(timer)
     if (end === 'late') {
       this.#fail(new Error(`the shared worker ${this.filename} was not done with its teardowns after ${limit / 1000} s, and was ended`))

@@ -3,7 +3,7 @@
 
 /**
  * The thread of a program. It listens for test workers itself, so that neither the host's own work nor another program stands between them, and loads the program when
- * the first has come. The host hears of: `listening`, `failed` with the error, `stopped`.
+ * the first has come. The host hears of: `listening`, `failed` with the error, and the thread's end.
  */
 
 const { createServer } = require('node:net')
@@ -75,7 +75,8 @@ async function stop() {
   await program.stop()
   if (failed) return
   await connections.end()
-  host.postMessage({ type: 'stopped' })
+  // Not to be terminated: what the program does at the exit of its process is done here too.
+  process.exit(0)
 }
 
 process.on('uncaughtException', error => {

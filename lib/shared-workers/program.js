@@ -6,6 +6,7 @@ const { MessageIterator } = require('./iterator.js')
 const { PROTOCOL } = require('./protocol.js')
 const { decode, encode } = require('./serialise.js')
 const { ReplySubscribers, Subscribers } = require('./subscribers.js')
+const { Teardowns } = require('./teardowns.js')
 const { Member, ReceivedMessage } = require('./test-worker.js')
 
 /** @typedef {InstanceType<typeof import('./channel.js').Channel>} Channel */
@@ -26,6 +27,8 @@ class Program {
   #subscribers = new Subscribers()
   /** @type {InstanceType<typeof Subscribers<Joined['testWorker']>>} */
   #newcomers = new Subscribers()
+  /** The program's own, for what it has for all test workers. */
+  #teardowns = new Teardowns()
   #onReady
   #onError
   /** After a failure nothing more is delivered. */
@@ -54,6 +57,10 @@ class Program {
       ready: () => {
         this.#onReady()
         return main
+      },
+      teardown: (/** @type {() => unknown} */ fn) => {
+        if (typeof fn !== 'function') throw new TypeError(`teardown() takes a function, not ${typeof fn}`)
+        return this.#teardowns.add(fn)
       },
       broadcast: (/** @type {unknown} */ data) => this.#broadcast(data),
       subscribe: () => new MessageIterator(this.#received(this.#subscribers)),
@@ -118,10 +125,11 @@ class Program {
     return left
   }
 
-  /** The end of the run: all teardowns that are left. */
+  /** The end of the run: all teardowns that are left, the program's own last. */
   async stop() {
     for (const member of [...this.#members.values()]) void this.leave(member, { lost: false })
     await Promise.all(this.#leaving)
+    for (const error of await this.#teardowns.run()) this.#onError(error)
   }
 
   fail() {

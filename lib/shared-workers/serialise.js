@@ -8,6 +8,7 @@
 
 const { Deserializer, Serializer } = require('node:v8')
 const { plainText } = require('./plain.js')
+const { adopt } = require('./realm.js')
 
 /** The first byte that V8 writes, which no text in UTF-8 has. */
 const V8 = 0xff
@@ -103,7 +104,11 @@ function encode(value) {
  * @returns {any}
  */
 function decode(bytes) {
-  return bytes[0] === V8 ? deserialise(bytes) : JSON.parse(bytes.toString())
+  return bytes[0] === V8 ? adopt(deserialise(bytes), emptyObject) : JSON.parse(bytes.toString())
+}
+
+function emptyObject() {
+  return deserialise(serialise({}))
 }
 
 /**
