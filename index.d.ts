@@ -327,6 +327,82 @@ export interface QueueOptions {
   maxAttempts?: number | undefined
 }
 
+/** How much may pile up where messages come faster than they are read. */
+export interface BacklogOptions {
+  /**
+   * What becomes of a message when as many wait as may: `error` (the default) ends the iteration with `overflow`, after those that wait; `latest` drops the oldest that waits;
+   * `drop` drops the new one.
+   */
+  policy?: 'latest' | 'drop' | 'error' | undefined
+  /** How many wait in the broker, at most 16 MiB of them. Up to as many again, and at most 256, are on their way to this process. Default: 1000. */
+  limit?: number | undefined
+}
+
+export interface SubscribeOptions extends BacklogOptions {
+  /** Ends the iteration. */
+  signal?: AbortSignal | undefined
+  /** How long the broker may take to answer, in ms. Default: the client's `timeout`. */
+  timeout?: number | undefined
+}
+
+export interface PublishOptions extends RequestOptions {
+  replies?: false | undefined
+}
+
+export interface PublishForRepliesOptions extends RequestOptions, BacklogOptions {
+  /** Replies are awaited: see {@link PublishedForReplies.replies}. */
+  replies: true
+}
+
+export interface TopicRequestOptions {
+  /** How long to wait for the reply, in ms. Default: the client's `wait`. */
+  timeout?: number | undefined
+  signal?: AbortSignal | undefined
+}
+
+/** A message that came, be it from a topic or as a reply. */
+export interface Message<T = any> {
+  /** No other message of the broker has the same. */
+  readonly id: number
+  readonly topic: string
+  readonly data: T
+  /** How many messages were dropped since the one before. */
+  readonly dropped: number
+  /**
+   * Replies to it.
+   * @returns whether that is still awaited: false when its publisher asked for no reply, has one, or is gone.
+   * @throws {DOMException} `DataCloneError`, at once: the data cannot be sent.
+   */
+  reply(data: unknown, options?: RequestOptions): Promise<boolean>
+}
+
+/** Messages as they come. A pending `next()` keeps the process alive, an idle iteration does not. */
+export interface Messages<T = any> extends AsyncIterableIterator<Message<T>, undefined, undefined>, AsyncDisposable {
+  [Symbol.asyncIterator](): Messages<T>
+  return(): Promise<IteratorResult<Message<T>, undefined>>
+}
+
+/** Messages of a topic, from when it is `ready` on. */
+export interface Subscription<T = any> extends Messages<T> {
+  /** Resolves when the broker has it: what is published from then on comes. Need not be awaited: what fails is thrown by the first `next()`, too. */
+  readonly ready: Promise<void>
+  [Symbol.asyncIterator](): Subscription<T>
+}
+
+/** A message that was published. */
+export interface Published {
+  readonly id: number
+  /** How many subscriptions it goes to. */
+  readonly receivers: number
+}
+
+export interface PublishedForReplies<R = any> extends Published {
+  /**
+   * The replies, as they come: always the same iteration. It ends when it is left, and when everybody who received the message is gone; until then replies to it are kept.
+   */
+  replies(options?: { signal?: AbortSignal | undefined }): Messages<R>
+}
+
 export interface LimitOptions extends RequestOptions {
   /** How much is let through in each span of `per` ms. */
   max: number
@@ -463,6 +539,8 @@ export interface Inspection {
     connectedFor: number
     holds: Array<{ kind: HeldKind; name: string; number: number | null; token: number; heldFor: number; shared?: boolean; amount?: number }>
     waits: Array<{ kind: Blocked['kind']; name: string; waited: number; ahead: number }>
+    /** How many topics it listens to, and how many of its messages await replies. */
+    subscriptions: number
   }>
   pools: Array<{ name: string; size: number | null; held: number; discarded: number; waiting: number; peak: number; policy: string }>
   queues: Array<{ name: string; ready: number; taken: number; acked: number; failed: number; waiting: number }>
@@ -957,6 +1035,55 @@ export class Client {
   barrier(name: string, parties: number, options?: WaitOptions): Promise<number>
 
   /**
+   * Sends a message to all who subscribe to a topic now, this client included. Messages of one client arrive in the order in which it published them.
+   * @param data what `structuredClone` carries, and any bytes. Buffers arrive as `Uint8Array`, class instances as plain objects.
+   * @throws {DOMException} `DataCloneError`, at once: there are functions, symbols, promises or the like in it.
+   * @throws {BrokerError} `too_large`: it has more bytes than `maxValueSize`.
+   * @example
+   * ```js
+   * const { receivers } = await client.publish('progress', { file: 'a.txt', done: new Set([1, 2]) })
+   *
+   * const published = await client.publish('who is there?', null, { replies: true })
+   * for await (const reply of published.replies({ signal: AbortSignal.timeout(1000) })) console.log(reply.data)
+   * ```
+   */
+  publish<R = any>(topic: string, data: unknown, options: PublishForRepliesOptions): Promise<PublishedForReplies<R>>
+  publish(topic: string, data: unknown, options?: PublishOptions): Promise<Published>
+
+  /**
+   * The messages of a topic. Ends with its signal, when the loop is left and when the client is closed.
+   * @throws {BrokerError} from the iteration: `overflow`: more came than were read; `connection_closed`: the broker is gone.
+   * @example
+   * ```js
+   * const progress = client.subscribe('progress', { policy: 'latest', limit: 10 })
+   * await progress.ready
+   * await client.publish('progress', 100)
+   * for await (const { data } of progress) {
+   *   if (data === 100) break
+   * }
+   * ```
+   */
+  subscribe<T = any>(topic: string, options?: SubscribeOptions): Subscription<T>
+
+  /**
+   * Publishes a message and waits for the first reply to it.
+   * @throws {BrokerError} `no_subscribers`: nobody subscribes to the topic, or all who did are gone; `timeout`
+   * @throws {DOMException} as {@link Client.publish}
+   * @example
+   * ```js
+   * const questions = client.subscribe('double')
+   * const answering = (async () => {
+   *   for await (const question of questions) await question.reply(question.data * 2n)
+   * })()
+   * await questions.ready
+   *
+   * const { data } = await client.request('double', 21n)
+   * await questions.return()
+   * ```
+   */
+  request<R = any>(topic: string, data: unknown, options?: TopicRequestOptions): Promise<Message<R>>
+
+  /**
    * Says what this worker does now, for messages, events and `ephemeral-broker status`: the running test's title. Sent along with the next request, if nothing
    * else calls for one sooner.
    * @example
@@ -1080,11 +1207,13 @@ export type BrokerErrorCode =
   | 'native_missing'
   | 'no_match'
   | 'no_pipe'
+  | 'no_subscribers'
   | 'not_found'
   | 'not_held'
   | 'not_owner'
   | 'not_started'
   | 'once_failed'
+  | 'overflow'
   | 'pipe_in_use'
   | 'pool_exhausted'
   | 'port_unavailable'

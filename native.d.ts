@@ -29,17 +29,17 @@ export declare class NativeBroker {
  * A connection to a broker.
  *
  * `callback(batch, error)` is called when something came: whole lines as one JSON array, or `null` and why the connection ended. It says whether more is
- * awaited. The callback is held weakly, and the process not at all, but while something is awaited.
+ * awaited. Where payloads followed some of the lines, the batch is an array of the text and the payloads, in their order. The callback is held weakly, and the process not at all, but while something is awaited.
  */
 export declare class NativeClient {
   /** Connects. Throws the system's error. */
-  static connect(path: string, callback: (batch: string | null, error: string | null) => boolean, threaded: boolean): NativeClient
+  static connect(path: string, callback: (batch: string | [text: string, payloads: ArrayBuffer[]] | null, error: string | null) => boolean, threaded: boolean): NativeClient
   /** The user that listens at the other end, where the system tells. */
   peerUser(): number | null
-  /** Sends lines, to which replies are awaited. */
-  send(text: string): void
+  /** Sends lines, to which replies are awaited. Each payload follows a line that says so, in their order. */
+  send(text: string, payloads?: Array<Uint8Array> | undefined | null): void
   /** Waits, blocking, for lines: a batch, or `null` when none came in time. Throws when the connection has ended. */
-  receive(timeoutMs: number): string | null
+  receive(timeoutMs: number): string | [text: string, payloads: ArrayBuffer[]] | null
   /** Says whether replies are awaited. */
   setAwaiting(awaiting: boolean): void
   /** Ends the connection. The callback is not called any more. */

@@ -20,7 +20,7 @@ const timeout = 60_000
 const EMPTY = { self: null, sessions: [], pools: [], queues: [], limits: [], barriers: [] }
 
 /** @type {import('..').Inspection['sessions'][number]} */
-const SESSION = { session: 1, name: 'worker-1', pid: 4242, test: null, connectedFor: 5000, holds: [], waits: [] }
+const SESSION = { session: 1, name: 'worker-1', pid: 4242, test: null, connectedFor: 5000, holds: [], waits: [], subscriptions: 0 }
 
 /** What would set a window's title, clear the screen, end the line, turn the direction, and half of a character. */
 const EVIL = 'a\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202e\u2028\u200b\ud800z'

@@ -125,6 +125,7 @@ for (const [file, atLeast] of /** @type {const} */ ([
   ['docs/once.md', 6],
   ['docs/state.md', 4],
   ['docs/queues.md', 3],
+  ['docs/messages.md', 5],
   ['docs/limits.md', 3],
   ['docs/barriers-and-ports.md', 3],
   ['docs/seeing.md', 4],

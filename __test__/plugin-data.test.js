@@ -7,7 +7,7 @@ const assert = require('node:assert/strict')
 const { after, before, describe, test } = require('node:test')
 const { useFolder } = require('./support')
 const { ask, begin, program, register, startHost } = require('./support-plugin')
-const { decode, encode } = require('../lib/shared-workers/serialise.js')
+const { decode, encode } = require('../lib/shared-workers/data.js')
 
 useFolder({ after })
 

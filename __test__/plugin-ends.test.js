@@ -77,6 +77,48 @@ describe('a test worker that ends', () => {
     })
   }
 
+  test('killed: what it said and nobody has looked at is dropped', async t => {
+    const { broker } = await startHost(t)
+    const file = program(
+      t,
+      `main.ready()
+      const seen = []
+      let torn
+      const gone = new Promise(resolve => { torn = resolve })
+      const slow = async () => {
+        for await (const { data, testWorker } of main.subscribe()) {
+          if (data === '?') continue
+          if (seen.length === 0) testWorker.teardown(torn)
+          seen.push(data)
+          await gone
+        }
+      }
+      slow()
+      let arrived = 0
+      for await (const message of main.subscribe()) {
+        if (message.data === '?') message.reply({ seen, arrived })
+        else arrived++
+      }`
+    )
+    begin(t)
+    const shared = register(file)
+    await shared.available
+    const worker = spawnTestWorker(
+      t,
+      broker,
+      `const shared = register(${JSON.stringify(file)})
+      await shared.available
+      for (let i = 0; i < 50; i++) shared.publish(i)
+      setInterval(() => {}, 1000)`
+    )
+    await until(async () => (await ask(shared, '?')).arrived === 50)
+    worker.child.kill('SIGKILL')
+    await worker.exited
+    shared.publish('after it')
+    await until(async () => (await ask(shared, '?')).seen.length > 1)
+    assert.deepEqual((await ask(shared, '?')).seen, [0, 'after it'])
+  })
+
   test('cannot be given teardowns any more, and what is opened of it then ends', async t => {
     const { failures } = await startHost(t)
     const file = program(

@@ -47,7 +47,7 @@ test('data in Jest is strictly equal to what was sent', async t => {
   )
   const folder = path.dirname(file)
   fs.writeFileSync(path.join(folder, 'package.json'), '{}')
-  const jest = path.join(path.dirname(require.resolve('jest/package.json')), 'bin', 'jest.js')
+  const jest = require.resolve('jest/bin/jest')
   const child = spawn(process.execPath, [jest, '--rootDir', folder], {
     env: { ...process.env, EPHEMERAL_PIPE: broker.pipe },
     stdio: 'pipe'

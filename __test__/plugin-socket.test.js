@@ -12,7 +12,7 @@ const { after, describe, test } = require('node:test')
 const { connect, unixOnly, until, useFolder } = require('./support')
 const { ask, begin, program, register, startHost } = require('./support-plugin')
 const { askHost } = require('../lib/host-calls.js')
-const { serialise } = require('../lib/shared-workers/serialise.js')
+const { serialize } = require('../lib/structured-clone.js')
 
 useFolder({ after })
 
@@ -62,7 +62,7 @@ describe("a program's socket", () => {
     const client = connect(t, broker.pipe)
     const { address, token } = await askHost(client, { kind: 'sharedWorker', action: 'open', filename: file })
     const known = frame(1, Buffer.from(token, 'hex'))
-    const hello = frame(2, serialise({ id: 'x', file: 'file:///x.js', initialData: serialise(1) }))
+    const hello = frame(2, serialize({ id: 'x', file: 'file:///x.js', initialData: serialize(1) }))
     const attached = frame(4)
     const message = frame(5, Buffer.concat([Buffer.alloc(16), Buffer.from('{}')]))
     /** @type {Record<string, Buffer[]>} */
@@ -75,7 +75,7 @@ describe("a program's socket", () => {
       HTTP: [Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')],
       'a frame of more than 256 MB': [known, frame(2, Buffer.alloc(0), 256 * 1024 * 1024 + 1)],
       'garbage after the token': [known, frame(2, Buffer.from('garbage'))],
-      'a hello of the wrong kind': [known, frame(2, serialise({ id: 7 }))],
+      'a hello of the wrong kind': [known, frame(2, serialize({ id: 7 }))],
       'an unknown type': [known, frame(77)],
       'a message before the hello': [known, message],
       'attached before the hello': [known, attached],

@@ -19,6 +19,7 @@ const { kinds } = require('./options.js')
  * - `waits`: it may have to wait, and for how long where its options do not say: the client's `wait`, or no longer than any request.
  * - `competes`: it is for what others may have, who may wait for what this one has.
  * - `undo`: what to send when its reply comes although it was given up. Having one, it is cancelled with the broker.
+ * - `payload`: bytes that follow the request.
  * - `refused`: what an error reply means, if it is no error.
  * - `members`: the options there are beside those of every request; absent: not looked at.
  * @typedef {{
@@ -28,13 +29,14 @@ const { kinds } = require('./options.js')
  *   waits?: 'wait' | 'timeout',
  *   competes?: boolean,
  *   undo?: (reply: Reply) => string[],
+ *   payload?: Uint8Array,
  *   refused?: (reply: Reply) => any,
  *   members?: readonly string[]
  * }} Ask
  */
 
 /** What is known of a request beyond a plain one. `patience`: how long after it was sent, in ms; 0: as before, -1: for ever. */
-/** @typedef {{ label: string, patience: number, competes?: boolean, undo?: Ask['undo'], refused?: Ask['refused'] }} More */
+/** @typedef {{ label: string, patience: number, competes?: boolean, undo?: Ask['undo'], payload?: Uint8Array, refused?: Ask['refused'] }} More */
 
 /** From here on a time is as good as none; numbers below are the cheap ones. */
 const FOREVER = 2 ** 30
@@ -54,6 +56,11 @@ class Calls {
     this.#connection = new Connection(settings)
     this.#timeout = settings.timeout
     this.#wait = wait
+  }
+
+  /** How long to wait for what others do, in ms, where it is not said. */
+  get wait() {
+    return this.#wait
   }
 
   get connection() {
@@ -178,11 +185,11 @@ class Calls {
    * @param {number[]} within what the line of work that asks holds
    * @param {boolean} [unsure] whether that is only what it may hold
    */
-  #prepare({ label, body, waits, competes, undo, refused, members }, options, within, unsure = false) {
+  #prepare({ label, body, waits, competes, undo, payload, refused, members }, options, within, unsure = false) {
     if (members) checkMembers(label, options, waits ? [...members, 'wait'] : members)
     const { timeout = this.#timeout } = options
     /** @type {More} */
-    const more = { label, patience: 0, competes, undo, refused }
+    const more = { label, patience: 0, competes, undo, payload, refused }
     if (waits) {
       const { wait = waits === 'timeout' ? timeout : (options.timeout ?? this.#wait) } = options
       // The broker's answer, which says who is in the way, comes before this side's.

@@ -18,6 +18,7 @@ const pools = whenNeeded(() => require('./pools.js'))
 const ports = whenNeeded(() => require('./ports.js'))
 const queues = whenNeeded(() => require('./queue.js'))
 const reservations = whenNeeded(() => require('./reservations.js'))
+const topics = whenNeeded(() => require('./topics.js'))
 const values = whenNeeded(() => require('./values.js'))
 
 /** @typedef {import('../index.js').Client} Api */
@@ -320,6 +321,35 @@ class Client {
   /** @type {Api['barrier']} */
   barrier(name, parties, options) {
     return this.#calls.ask(limits().barrier, options, name, parties)
+  }
+
+  /**
+   * @param {string} topic
+   * @param {unknown} data
+   * @param {any} [options]
+   * @returns {Promise<any>}
+   */
+  publish(topic, data, options) {
+    return topics().publish(this.#calls, topic, data, options)
+  }
+
+  /**
+   * @param {string} topic
+   * @param {any} [options]
+   * @returns {any}
+   */
+  subscribe(topic, options) {
+    return topics().subscribe(this.#calls, topic, options)
+  }
+
+  /**
+   * @param {string} topic
+   * @param {unknown} data
+   * @param {any} [options]
+   * @returns {Promise<any>}
+   */
+  request(topic, data, options) {
+    return topics().request(this.#calls, topic, data, options)
   }
 
   /** @type {Api['describe']} */

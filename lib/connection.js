@@ -10,6 +10,7 @@ const { BrokerError } = require('./errors.js')
 const failures = require('./failures.js')
 const { handshake } = require('./handshake.js')
 const { Holdings } = require('./holdings.js')
+const { Inboxes } = require('./inboxes.js')
 const native = require('./native.js')
 const { Pending, PendingTable } = require('./pending.js')
 const { SignalRequests } = require('./signal-requests.js')
@@ -21,6 +22,11 @@ const { trace } = require('./trace.js')
  */
 
 /** @typedef {InstanceType<typeof Pending>} Request */
+
+/**
+ * Lines that came, as an array of JSON, and what followed those of them that have a member `raw`.
+ * @typedef {string | [text: string, payloads: ArrayBuffer[]]} Batch
+ */
 
 /**
  * How to reach a broker.
@@ -45,10 +51,14 @@ class Connection {
   /** @type {'idle' | 'seeking' | 'greeting' | 'open' | 'closed'} */
   #phase = 'idle'
   #pending = new PendingTable()
+  /** How many wait for a message. */
+  #listening = 0
   /** Lines for the next write, and how many they are. */
   #queue = ''
   #queued = 0
   #seen = 0
+  /** What follows those of the lines that say so. @type {Uint8Array[]} */
+  #payloads = []
   /** What the broker said of itself. @type {Record<string, any>} */
   #broker = {}
   /** For a broker that does not know sessions: how to write a request. @type {((body: string) => string) | null} */
@@ -71,6 +81,8 @@ class Connection {
   #description = description(process.env.EPHEMERAL_TEST || null)
   /** What was granted. */
   holdings = new Holdings(this)
+  /** Who gets the messages that come. */
+  inboxes = new Inboxes()
 
   /** @param {Settings} settings */
   constructor(settings) {
@@ -129,7 +141,7 @@ class Connection {
     this.#ask(pending)
     while (!outcome) this.#advance(pending)
     if ('error' in outcome) this.#flush()
-    this.#native?.setAwaiting(this.#pending.size > 0)
+    this.#native?.setAwaiting(this.#isAwaited)
     if ('error' in outcome) throw outcome.error
     return outcome.value
   }
@@ -141,6 +153,44 @@ class Connection {
   describe(text) {
     this.#description = text
     if (this.#phase === 'open') this.#tell(describing(text))
+  }
+
+  /**
+   * Says that so many more wait for a message, or fewer: meanwhile the process goes on.
+   * @param {number} more
+   */
+  listen(more) {
+    this.#listening += more
+    this.#native?.setAwaiting(this.#isAwaited)
+  }
+
+  /**
+   * Sends what nobody waits for, if there is a broker to send it to.
+   * @param {string} body
+   */
+  tell(body) {
+    if (this.#phase === 'open') this.#tell(body)
+  }
+
+  /**
+   * The same, and waits until it is done, or cannot be any more.
+   * @param {string} body
+   */
+  async settle(body) {
+    if (this.#phase !== 'open' || this.#leaving) return
+    await this.request(body, () => undefined, undefined, this.#settings.timeout).catch(() => undefined)
+  }
+
+  /**
+   * Calls a function after so many ms.
+   * @param {number} ms
+   * @param {() => void} fn
+   * @returns {() => void} says that it need not be called
+   */
+  after(ms, fn) {
+    if (ms >= LONG) return () => {}
+    const timer = setTimeout(fn, Math.max(ms, 0))
+    return () => clearTimeout(timer)
   }
 
   /** Takes leave of the broker, and gives up what is under way. */
@@ -183,7 +233,9 @@ class Connection {
     // A broker that names no ids takes one request at a time: the reply is that one's.
     if (this.#plain && this.#first() !== pending) return
     const body = typeof pending.body === 'string' ? pending.body : pending.body(this.#broker, this.#settings.wishes)
-    this.#write(this.#plain ? this.#plain(body) : `{"id":${pending.id},${body}}\n`)
+    if (this.#plain) this.#write(this.#plain(body))
+    else if (pending.more !== null && pending.more.payload !== undefined) this.#writeWith(pending.more.payload, pending.id, body)
+    else this.#write(`{"id":${pending.id},${body}}\n`)
     pending.body = ''
     pending.sent = true
     if (pending.more !== null && pending.more.patience !== 0)
@@ -199,6 +251,16 @@ class Connection {
     const id = this.#pending.skip()
     if (!this.#plain) this.#write(`{"id":${id},${body}}\n`)
     return id
+  }
+
+  /**
+   * @param {Uint8Array} payload
+   * @param {number} id
+   * @param {string} body
+   */
+  #writeWith(payload, id, body) {
+    this.#payloads.push(payload)
+    this.#write(`{"raw":${payload.byteLength},"id":${id},${body}}\n`)
   }
 
   /** @param {string} line */
@@ -222,13 +284,18 @@ class Connection {
 
   #flush() {
     if (this.#queue === '') return
-    const lines = this.#queue
+    const [lines, payloads] = [this.#queue, this.#payloads]
     this.#queue = ''
     this.#queued = 0
     try {
-      this.#native?.send(lines)
+      if (payloads.length === 0) {
+        this.#native?.send(lines)
+      } else {
+        this.#payloads = []
+        this.#native?.send(lines, payloads)
+      }
       // What nobody waits for keeps no process.
-      if (this.#pending.size === 0) this.#native?.setAwaiting(false)
+      if (!this.#isAwaited) this.#native?.setAwaiting(false)
     } catch (error) {
       this.#takeLastWords()
       this.#lost(String(/** @type {Error} */ (error).message))
@@ -247,22 +314,28 @@ class Connection {
 
   /**
    * Called by the addon, with whole lines or with why the connection ended.
-   * @param {string | null} batch
+   * @param {Batch | null} batch
    * @param {string | null} error
    * @returns {boolean} whether more is awaited
    */
   #onReady = (batch, error) => {
     if (batch !== null) this.#take(batch)
     if (error !== null) this.#lost(error)
-    return this.#pending.size > 0
+    return this.#isAwaited
   }
 
-  /** @param {string} batch */
+  get #isAwaited() {
+    return this.#pending.size > 0 || this.#listening > 0
+  }
+
+  /** @param {Batch} batch */
   #take(batch) {
+    const [text, payloads] = typeof batch === 'string' ? [batch, NO_PAYLOADS] : batch
+    let taken = 0
     /** @type {Reply[]} */
     let replies
     try {
-      replies = JSON.parse(batch)
+      replies = JSON.parse(text)
       if (!replies.every(isReply)) throw new SyntaxError('a reply is an object')
     } catch {
       return this.#break(failures.notABroker(this.#settings.pipe))
@@ -272,14 +345,18 @@ class Connection {
     for (const reply of replies) {
       // What one of them ended, and perhaps began anew, is not the others'.
       if (this.#native !== connection) return
-      this.#settle(reply)
+      const hasPayload = payloads !== NO_PAYLOADS && reply.raw !== undefined
+      this.#settle(reply, hasPayload ? payloads[taken++] : null)
     }
   }
 
-  /** @param {Reply} reply */
-  #settle(reply) {
+  /**
+   * @param {Reply} reply
+   * @param {ArrayBuffer | null} payload
+   */
+  #settle(reply, payload) {
     const pending = this.#plain ? this.#first() : this.#pending.get(/** @type {number} */ (reply?.id))
-    if (!pending) return this.#onStray(reply)
+    if (!pending) return this.#onStray(reply, payload)
     this.#forget(pending)
     if (reply.ok) this.#resolve(pending, reply)
     else this.#refuse(pending, reply)
@@ -315,10 +392,13 @@ class Connection {
   /**
    * An event, or the reply to a request that was given up.
    * @param {Reply} reply
+   * @param {ArrayBuffer | null} payload
    */
-  #onStray(reply) {
+  #onStray(reply, payload) {
     if (reply.id === undefined && typeof reply.event === 'string') {
-      if (reply.event === 'lost') this.holdings.lose(reply.token, failures.heldLost(reply.message))
+      if (reply.event === 'message') this.inboxes.take(reply, payload)
+      else if (reply.event === 'ended') this.inboxes.finish(reply)
+      else if (reply.event === 'lost') this.holdings.lose(reply.token, failures.heldLost(reply.message))
     } else if (typeof reply.id === 'number' && reply.id <= this.#pending.lastId) {
       for (const body of this.#abandoned.settle(reply)) this.#tell(body)
     } else {
@@ -438,6 +518,7 @@ class Connection {
     // Last: who hears of it may ask again at once.
     const text = this.#leaving ? 'this client was closed' : 'the connection to the broker has ended'
     this.holdings.loseAll(() => failures.heldLost(text))
+    this.inboxes.finishAll(() => (this.#leaving ? null : failures.subscriptionLost()))
   }
 
   /** @param {'idle' | 'closed'} phase */
@@ -449,6 +530,7 @@ class Connection {
     this.#plain = null
     this.#queue = ''
     this.#queued = 0
+    this.#payloads = []
     if (this.#retry) clearTimeout(this.#retry)
     this.#retry = null
     this.#abandoned.clear()
@@ -504,7 +586,7 @@ class Connection {
     }
     if (this.#pending.size > 0) return
     if (this.#phase === 'seeking') this.#disconnect('idle')
-    else this.#native?.setAwaiting(false)
+    else this.#native?.setAwaiting(this.#isAwaited)
   }
 
   /** Called by the alarm: gives up what has waited for too long. */
@@ -538,6 +620,9 @@ class Connection {
     }
   }
 }
+
+/** @type {ArrayBuffer[]} */
+const NO_PAYLOADS = []
 
 /** The deadline of what has none: a small number, as the others are. */
 const NEVER = 0

@@ -91,6 +91,10 @@ function heldLost(why = 'the broker says so') {
   return new BrokerError('lost', why)
 }
 
+function subscriptionLost() {
+  return new BrokerError('connection_closed', 'the connection to the broker has ended, and what was subscribed to with it: subscribe again')
+}
+
 /** @param {AbortSignal} signal */
 function aborted(signal) {
   const error = new BrokerError('aborted', 'the request was given up', { cause: signal.reason })
@@ -99,4 +103,4 @@ function aborted(signal) {
   return error
 }
 
-module.exports = { closed, unasked, notABroker, untrusted, unreachable, lost, timedOut, refused, heldLost, aborted }
+module.exports = { closed, unasked, notABroker, untrusted, unreachable, lost, timedOut, refused, heldLost, subscriptionLost, aborted }

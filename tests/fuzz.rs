@@ -62,6 +62,7 @@ fn make_input(random: &mut Random, dictionary: &[Vec<u8>], header: usize) -> Vec
     for _ in 0..random.below(6) {
         match random.below(8) {
             0 => input.extend(random.bytes(40)),
+            2 => input.extend(make_raw(random, dictionary)),
             1 => (0..random.below(12)).for_each(|_| input.extend(&dictionary[random.below(dictionary.len())])),
             _ => input.extend(make_request(random, dictionary)),
         }
@@ -81,6 +82,14 @@ fn make_request(random: &mut Random, dictionary: &[Vec<u8>]) -> Vec<u8> {
         dictionary.iter().filter(|piece| piece.starts_with(b"\"") && piece.contains(&b':')).collect();
     let chosen: Vec<&[u8]> = (0..random.below(6)).map(|_| members[random.below(members.len())].as_slice()).collect();
     [b"{", chosen.join(&b","[..]).as_slice(), b"}"].concat()
+}
+
+/// A line that announces a payload, and one that may be as long as it says.
+fn make_raw(random: &mut Random, dictionary: &[Vec<u8>]) -> Vec<u8> {
+    let request = make_request(random, dictionary);
+    let payload = random.bytes(60);
+    let size = if random.below(8) == 0 { random.below(100_000) } else { payload.len() };
+    [format!("{{\"raw\":{size},").as_bytes(), &request[1..], b"\n", &payload].concat()
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -161,7 +170,7 @@ fn a_mac_is_hex_digits_only() {
         for (tag, good) in [(tag.clone(), true), (format!("{}+{}", &tag[..at], &tag[at + 1..]), false)] {
             let head = format!("{},\"hmac\":", &text[..text.len() - 1]);
             let line = format!("{head}\"{tag}\"}}");
-            assert_eq!(check_message(&secret, &line, &line[head.len()..head.len() + 66]), good, "{line}");
+            assert_eq!(check_message(&secret, &line, None, &line[head.len()..head.len() + 66]), good, "{line}");
         }
     }
     assert!(found > 10);

@@ -26,6 +26,8 @@ mod pools;
 mod random;
 #[path = "simulator/step.rs"]
 mod step;
+#[path = "simulator/topics.rs"]
+mod topics;
 #[path = "simulator/waiters.rs"]
 mod waiters;
 
@@ -60,13 +62,17 @@ fn a_million_commands_breach_nothing() {
         all.answers += one.answers;
         all.grants += one.grants;
         all.deadlocks += one.deadlocks;
+        all.messages += one.messages;
         all.most_waits = all.most_waits.max(one.most_waits);
     }
     let speed = all.steps as f64 / began.elapsed().as_secs_f64();
     println!("{all:?} in {:?}: {speed:.0} commands/s", began.elapsed());
     assert!(all.steps >= commands);
     if commands >= 100_000 {
-        assert!(all.grants > commands / 20 && all.deadlocks > commands / 10_000, "too little happened: {all:?}");
+        assert!(
+            all.grants > commands / 20 && all.deadlocks > commands / 10_000 && all.messages > commands / 20,
+            "too little happened: {all:?}"
+        );
     }
 }
 
@@ -92,6 +98,8 @@ fn planted_bugs_are_found() {
         (Plant::EndEarly, "before it was"),
         (Plant::ForgetParty, "lost waiter"),
         (Plant::TokenAgain, "is not above"),
+        (Plant::LoseMessage, "lost message"),
+        (Plant::SwapMessages, "out of order"),
     ];
     for (plant, expected) in plants {
         // Not every life gives the occasion.

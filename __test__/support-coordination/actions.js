@@ -142,6 +142,19 @@ const actions = {
     optional: ['burst'],
     wrong: { name: NAME, max: COUNT, per: [0, ...TIME], burst: COUNT }
   },
+  publish: {
+    sessionless: true,
+    members: { topic: 'topic', data: { a: 1 } },
+    wrong: { topic: NAME, replies: ['some', 7, true, {}, ['all']], encoding: ['json', 'v8', 'bytes', 7, {}, []] }
+  },
+  subscribe: {
+    members: { topic: 'topic', policy: 'latest', limit: 10, window: 5 },
+    optional: ['policy', 'limit', 'window'],
+    wrong: { topic: NAME, policy: ['newest', 7, {}, ['drop']], limit: [...COUNT, 1e9], window: [...COUNT, 65_537] }
+  },
+  unsubscribe: { members: { subscription: 1e9 }, wrong: { subscription: TOKEN } },
+  taken: { members: { subscription: 1e9, count: 1 }, wrong: { subscription: TOKEN, count: [-1, 1.5, '1', true, {}, [1], 1e300] } },
+  reply: { members: { messageId: 1e9, data: null }, wrong: { messageId: TOKEN, encoding: ['json', 'v8', 'bytes', 7, {}, []] } },
   throttle: { members: { name: 'limit', cost: 1, wait: 0 }, optional: ['cost', 'wait'], wrong: { name: NAME, cost: COUNT, wait: WAIT } },
   barrier: { members: { name: 'barrier', parties: 1, wait: 0 }, optional: ['wait'], wrong: { name: NAME, parties: COUNT, wait: WAIT } }
 }

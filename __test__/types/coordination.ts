@@ -13,13 +13,19 @@ import {
   type Lease,
   type Lock,
   type LockOptions,
+  type Message,
+  type Messages,
   type OnceOptions,
   type Permits,
   type PoolDefinition,
+  type Published,
+  type PublishedForReplies,
   type Queue,
   type QueueFailure,
   type Semaphore,
   type SemaphoreOptions,
+  type SubscribeOptions,
+  type Subscription,
   type WaitOptions
 } from 'ephemeral-broker'
 
@@ -45,6 +51,23 @@ export async function host(): Promise<BrokerReport> {
   for (const { name, number, worker, test } of report.leaked) console.log(name, number?.toFixed(), worker, test)
   console.log(report.leakedCount, report.longestWaits[0]?.waited, report.pools[0]?.peak)
   return report
+}
+
+export async function topics(client: Client, signal: AbortSignal): Promise<void> {
+  const options: SubscribeOptions = { policy: 'latest', limit: 10, signal }
+  const progress: Subscription<{ done: number }> = client.subscribe<{ done: number }>('progress', options)
+  await progress.ready
+  const { id, receivers }: Published = await client.publish('progress', new Map([[1, { done: 1 }]]), { timeout: 10 })
+  console.log(id.toFixed(), receivers.toFixed())
+  for await (const message of progress) {
+    const delivered: boolean = await message.reply(message.data.done)
+    console.log(delivered, message.dropped.toFixed(), message.topic)
+  }
+  const published: PublishedForReplies<string> = await client.publish<string>('who', null, { replies: true, limit: 5 })
+  await using replies: Messages<string> = published.replies({ signal })
+  for await (const message of replies) console.log(message.data.length)
+  const answer: Message<bigint> = await client.request<bigint>('double', 21n, { timeout: 1000, signal })
+  console.log(answer.data * 2n)
 }
 
 export async function pools(client: Client, signal: AbortSignal): Promise<void> {

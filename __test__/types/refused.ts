@@ -68,6 +68,14 @@ export const refused = {
   otherItem: () => client.queue<number>('q').push('text'),
   // @ts-expect-error there may be none in time
   jobMayBeNull: async () => (await client.queue('q').take()).ack(),
+  // @ts-expect-error no replies were asked for
+  noReplies: async () => (await client.publish('topic', 1)).replies(),
+  // @ts-expect-error one reply, not several
+  replyAsArray: async () => (await client.request('topic', 1))[0],
+  // @ts-expect-error a policy that there is not
+  unknownOverflow: () => client.subscribe('topic', { policy: 'newest' }),
+  // @ts-expect-error of another type than is said
+  otherMessage: async (): Promise<string> => (await client.request<number>('topic', 1)).data,
   // @ts-expect-error a value may be gone
   goneValue: async (): Promise<string> => (await client.getWithVersion<string>('key')).value,
 

@@ -7,6 +7,7 @@ const { findPeer } = require('../peers')
 const { crowd } = require('./crowd')
 const locks = require('./locks')
 const measure = require('./measure')
+const messages = require('./messages')
 const { serve } = require('./rpc')
 
 const [, , name, address, inFlight] = process.argv
@@ -17,6 +18,7 @@ const connected = peer.connect(address, { inFlight: Number(inFlight) })
 const measurements = {
   ...measure,
   ...locks,
+  ...messages,
   seed: (client, count) => measure.seed(peer, client, address, count),
   crowd: (_client, waiters, grants) => crowd(address, waiters, grants)
 }

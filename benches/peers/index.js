@@ -17,6 +17,7 @@
  * @property {string[]} [without] rows that make no sense for it
  * @property {boolean} [locks] it has locks
  * @property {boolean} [sharedWorkers] it has shared workers
+ * @property {boolean} [topics] messages can be published and subscribed to
  * @property {boolean} [only] and nothing else
  * @property {number} [mostInFlight] what its client bears at once
  *
@@ -33,6 +34,10 @@
  * @property {(key: string, worker: string) => Promise<any>} release
  * @property {(key: string) => any} [getSync]
  * @property {(name: string) => Promise<() => Promise<any>>} [lock] resolves, when it is held, to what gives it back
+ * @property {(topic: string, onMessage: () => void) => Promise<any>} [subscribe] resolves when messages come
+ * @property {(topic: string, text: string) => Promise<any>} [publish]
+ * @property {(topic: string) => Promise<any>} [answer] replies to each message with what it carries
+ * @property {(topic: string, text: string) => Promise<any>} [request] resolves with the reply
  * @property {() => Promise<any>} [ping]
  * @property {() => Promise<number>} [usedMemory] bytes that the server says it uses
  * @property {() => Promise<void>} close

@@ -10,6 +10,7 @@ module.exports = {
   inHost: true,
   locks: true,
   sharedWorkers: true,
+  topics: true,
   library: require('node:path').resolve(__dirname, '../..'),
 
   missing() {
@@ -41,6 +42,22 @@ module.exports = {
         const lock = await client.lock(name)
         return () => lock.release()
       },
+      subscribe: (topic, onMessage) => {
+        const messages = client.subscribe(topic, { limit: 1_000_000 })
+        void (async () => {
+          for await (const _ of messages) onMessage()
+        })()
+        return messages.ready
+      },
+      publish: (topic, text) => client.publish(topic, text),
+      answer: topic => {
+        const messages = client.subscribe(topic)
+        void (async () => {
+          for await (const message of messages) void message.reply(message.data)
+        })()
+        return messages.ready
+      },
+      request: (topic, text) => client.request(topic, text),
       ping: () => client.ping(),
       getSync: key => client.getSync(key),
       close: () => client.close()

@@ -42,6 +42,7 @@ const rows = [
   ...require('./blocked'),
   ...require('./million'),
   ...require('./locks'),
+  ...require('./messages'),
   ...require('./startup'),
   ...require('./blocking'),
   ...require('./shared-workers'),

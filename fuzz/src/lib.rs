@@ -4,34 +4,34 @@
 
 use ephemeral_broker::engine::{Ask, Command, Condition, Config, Engine, Hello, Reply, SessionId};
 use ephemeral_broker::protocol::auth::{Secret, check_message, sign_message};
-use ephemeral_broker::protocol::frame::{Frame, LineDecoder};
+use ephemeral_broker::protocol::frame::{Frame, LineDecoder, payload_size};
 use ephemeral_broker::protocol::request::{Request, id_of_prefix, parse};
 use std::collections::{HashMap, HashSet};
 
-/// However bytes are split on their way, each line yields exactly one frame, and no line is beyond being parsed.
+/// However bytes are split on their way, each line with its payload yields exactly one frame, and no line is beyond being parsed.
 pub fn decoder(input: &[u8]) {
     let Some((&[limit, splits], stream)) = input.split_first_chunk() else { return };
     let limit = usize::from(limit);
-    let mut lines: Vec<&[u8]> = stream.split(|&byte| byte == b'\n').collect();
-    // What has no newline yet is a frame only when it is too long already.
-    let unfinished = lines.pop().unwrap_or_default();
-    if unfinished.len() > limit {
-        lines.push(unfinished);
-    }
-    let mut expected = lines.into_iter();
+    let mut expected = frames(stream, limit).into_iter();
     let mut decoder = LineDecoder::new(limit);
     for piece in pieces(stream, splits) {
         decoder.feed(piece);
         while let Some(frame) = decoder.next_frame() {
-            let line = expected.next().expect("a frame for each line, no more");
+            let (line, payload) = expected.next().expect("a frame for each line, no more");
             match frame {
                 Frame::Line(found) => {
-                    assert_eq!(found, line);
+                    assert_eq!((found, None), (line, payload));
                     assert!(found.len() <= limit);
-                    read(found);
+                    read(found, None);
+                }
+                Frame::Raw(found, behind) => {
+                    assert_eq!((found, Some(behind)), (line, payload));
+                    assert!(found.len() + behind.len() <= limit);
+                    read(found, payload);
                 }
                 Frame::TooLong(prefix) => {
-                    assert!(line.len() > limit && line.starts_with(prefix));
+                    let more = payload_size(line).unwrap_or(0);
+                    assert!(line.len() as u64 + more > limit as u64 && line.starts_with(prefix));
                     id_of_prefix(prefix);
                 }
             }
@@ -40,10 +40,35 @@ pub fn decoder(input: &[u8]) {
     assert_eq!(expected.next(), None, "a frame for each line, no fewer");
 }
 
+/// The lines of a stream and what follows them, cut one after the other with all of it at hand.
+fn frames(mut rest: &[u8], limit: usize) -> Vec<(&[u8], Option<&[u8]>)> {
+    let mut frames = Vec::new();
+    loop {
+        let Some(newline) = rest.iter().position(|&byte| byte == b'\n') else {
+            // What has no newline yet is a frame only when it is too long already, and it is known what will follow it.
+            if rest.len() > limit.max(23) {
+                frames.push((rest, None));
+            }
+            return frames;
+        };
+        let (line, behind) = (&rest[..newline], &rest[newline + 1..]);
+        let size = payload_size(line);
+        let there = size.map_or(0, |size| size.min(behind.len() as u64) as usize);
+        let is_whole = there as u64 == size.unwrap_or(0);
+        if is_whole || line.len() as u64 + size.unwrap_or(0) > limit as u64 {
+            frames.push((line, size.map(|_| &behind[..there])));
+        }
+        if !is_whole {
+            return frames;
+        }
+        rest = &behind[there..];
+    }
+}
+
 /// Parses a line, and sees to it that whatever it says of the line is in the line.
-fn read(line: &[u8]) {
+fn read(line: &[u8], payload: Option<&[u8]>) {
     id_of_prefix(line);
-    match parse(line) {
+    match parse(line, payload) {
         Ok(request) => {
             let text = std::str::from_utf8(line).expect("only UTF-8 is a request");
             assert!(text.trim_start().starts_with('{') && text.trim_end().ends_with('}'));
@@ -82,7 +107,7 @@ pub fn hmac(input: &[u8]) {
     let Some(text) = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')) else { return };
     // A line of which not even the id can be taken has no `hmac` either.
     let readable = |line: &str| {
-        parse(line.as_bytes())
+        parse(line.as_bytes(), None)
             .is_ok_and(|line| !matches!(line.request, Err(failure) if failure.message.contains("the id ")))
     };
     if !readable(&format!("{{{text}}}")) || text.contains("mac\"") {
@@ -110,7 +135,10 @@ pub fn hmac(input: &[u8]) {
 }
 
 fn passes(secret: &Secret, line: &str) -> bool {
-    parse(line.as_bytes()).ok().and_then(|request| request.hmac).is_some_and(|hmac| check_message(secret, line, hmac))
+    parse(line.as_bytes(), None)
+        .ok()
+        .and_then(|request| request.hmac)
+        .is_some_and(|hmac| check_message(secret, line, None, hmac))
 }
 
 /// Any text with any part of it as its `hmac`.
@@ -118,10 +146,10 @@ fn forged(secret: &Secret, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let boundary = |at: usize| (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     let (from, to) = (boundary(text.len() / 3), boundary(text.len() / 3 + 66));
-    assert!(!check_message(secret, &text, &text[from..to]));
-    assert!(!check_message(secret, &text, &text));
-    assert!(!check_message(secret, &text[from..], &text[..from]));
-    assert!(!check_message(secret, &text, "\"\""));
+    assert!(!check_message(secret, &text, None, &text[from..to]));
+    assert!(!check_message(secret, &text, None, &text));
+    assert!(!check_message(secret, &text[from..], None, &text[..from]));
+    assert!(!check_message(secret, &text, None, "\"\""));
     assert!(!passes(secret, &text));
 }
 
@@ -135,7 +163,7 @@ pub fn engine(input: &[u8]) {
     for (at, line) in input.split(|&byte| byte == b'\n').enumerate() {
         // Time goes on with the length of the lines: TTLs run out.
         now += line.len() as u64 * 100;
-        let Ok(Ok(request)) = parse(line).map(|line| line.request) else { continue };
+        let Ok(Ok(request)) = parse(line, None).map(|line| line.request) else { continue };
         match &request {
             Request::Hello(hello) => {
                 let process = hello.process.as_deref().unwrap_or("alone").to_owned();
@@ -194,5 +222,5 @@ pub fn engine(input: &[u8]) {
         engine.close(now, session, false);
     }
     engine.tick(u64::MAX);
-    assert_eq!((engine.sessions(), engine.waits(), engine.holds()), (0, 0, 0));
+    assert_eq!((engine.sessions(), engine.waits(), engine.holds(), engine.topics()), (0, 0, 0, (0, 0, 0)));
 }

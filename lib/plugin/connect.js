@@ -29,10 +29,11 @@ function locate(client, filename, instance) {
  * Connects to a program. It is tried again for as long as the program lives and is too busy to let anybody in.
  * @param {Client} client
  * @param {string} filename
+ * @param {string} [instance] the one that let nobody in before
  * @returns {Promise<{ socket: import('node:net').Socket, place: Place }>}
  */
-async function connect(client, filename) {
-  let place = await locate(client, filename)
+async function connect(client, filename, instance) {
+  let place = await locate(client, filename, instance)
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     try {
       return { socket: await attempt(place.address), place }
@@ -63,4 +64,4 @@ function attempt(address) {
   })
 }
 
-module.exports = { connect, locate }
+module.exports = { connect }

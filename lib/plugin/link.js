@@ -6,13 +6,17 @@ const { BrokerError } = require('../errors.js')
 const { Channel } = require('../shared-workers/channel.js')
 const { revive } = require('../shared-workers/failure.js')
 const { TYPES } = require('../shared-workers/frames.js')
-const { deserialise } = require('../shared-workers/serialise.js')
-const { connect, locate } = require('./connect.js')
+const { deserialize } = require('../structured-clone.js')
+const { connect } = require('./connect.js')
 
 /** @typedef {InstanceType<typeof import('../client.js').Client>} Client */
 
 /** How long a program may take to read the last messages, in ms. */
 const MOST_TO_TAKE = 5000
+/** How often a program may close the connection before it is available, unless it has failed. */
+const MOST_ATTEMPTS = 50
+/** Between these, in ms. */
+const PAUSE = 20
 
 /**
  * @typedef {object} Handlers
@@ -30,6 +34,7 @@ class Link {
   /** How many want the process to stay for what comes. */
   #holds = 0
   #ready = false
+  #attempts = 0
   #detached = false
   #lost = false
 
@@ -46,20 +51,21 @@ class Link {
    * Keeps the process until the program is available, or is not going to be.
    * @param {Client} client
    * @param {Uint8Array} hello
+   * @param {string} [instance] the one that closed the connection before
    */
-  async open(client, hello) {
+  async open(client, hello, instance) {
     try {
-      const { socket, place } = await connect(client, this.#filename)
+      const { socket, place } = await connect(client, this.#filename, instance)
       if (this.#detached) return void socket.destroy()
       /** @type {Error | undefined} */
       let error
       this.#channel = new Channel(socket, {
         onFrame: (type, body) => {
           if (type === TYPES.ready) this.#onReady(place.instance)
-          else if (type === TYPES.crashed) error = revive(deserialise(body))
+          else if (type === TYPES.crashed) error = revive(deserialize(body))
         },
         onMessage: this.#handlers.onMessage,
-        onClose: () => void this.#onClose(client, place.instance, error)
+        onClose: () => this.#onClose(() => this.open(client, hello, place.instance), error)
       })
       this.hold(1)
       this.#channel.outbox.frame(TYPES.token, Buffer.from(place.token, 'hex'))
@@ -124,15 +130,15 @@ class Link {
   }
 
   /**
-   * @param {Client} client
-   * @param {string} instance
+   * @param {() => Promise<void>} openAgain
    * @param {Error | undefined} error
    */
-  async #onClose(client, instance, error) {
+  #onClose(openAgain, error) {
     if (this.#detached) return
-    // Whoever waits for a program that went without a word is told why by the host.
-    if (error === undefined && !this.#ready) error = await locate(client, this.#filename, instance).then(() => undefined, failureIn)
-    this.#lose(error)
+    if (error || this.#ready || ++this.#attempts > MOST_ATTEMPTS) return this.#lose(error)
+    // It failed while this one was on its way. The host will know why, if not yet.
+    this.hold(-1)
+    setTimeout(openAgain, PAUSE)
   }
 
   /** @param {Error | undefined} error */

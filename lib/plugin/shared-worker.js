@@ -3,7 +3,8 @@
 
 const { MessageIterator } = require('../shared-workers/iterator.js')
 const { PROTOCOL } = require('../shared-workers/protocol.js')
-const { decode, encode, serialise } = require('../shared-workers/serialise.js')
+const { decode, encode } = require('../shared-workers/data.js')
+const { serialize } = require('../structured-clone.js')
 const { ReplySubscribers, Subscribers } = require('../shared-workers/subscribers.js')
 const { Link } = require('./link.js')
 
@@ -79,7 +80,7 @@ class Registration {
    */
   open(client, initialData) {
     const { id, file } = this.#identity
-    void this.#link.open(client, serialise({ id, file, initialData }))
+    void this.#link.open(client, serialize({ id, file, initialData }))
   }
 
   /** @param {() => unknown} fn */

@@ -1,7 +1,7 @@
 // @ts-check
 'use strict'
 
-const { serialise } = require('../shared-workers/serialise.js')
+const { serialize } = require('../structured-clone.js')
 const { fileUrl, nextId } = require('./identity.js')
 const { Registration } = require('./shared-worker.js')
 
@@ -36,7 +36,7 @@ class TestFile {
   register(filename, initialData, teardown) {
     let registration = this.#registrations.get(filename)
     if (registration === undefined) {
-      const bytes = serialise(initialData)
+      const bytes = serialize(initialData)
       const client = this.#connect()
       registration = new Registration(filename, { id: this.id, file: this.file, nextNumber: () => ++this.#number })
       this.#registrations.set(filename, registration)

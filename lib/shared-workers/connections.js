@@ -5,7 +5,7 @@ const { timingSafeEqual } = require('node:crypto')
 const { setImmediate } = require('node:timers')
 const { Channel } = require('./channel.js')
 const { MAX_FRAME, TYPES } = require('./frames.js')
-const { deserialise, serialise } = require('./serialise.js')
+const { deserialize, serialize } = require('../structured-clone.js')
 
 /** @typedef {InstanceType<typeof import('./program.js').Program>} Program */
 /** @typedef {InstanceType<typeof import('./test-worker.js').Member>} Member */
@@ -55,7 +55,7 @@ class Connections {
   crashed(failure) {
     this.#failed = true
     for (const { channel } of this.#greeted) {
-      channel.outbox.frame(TYPES.crashed, serialise(failure))
+      channel.outbox.frame(TYPES.crashed, serialize(failure))
       channel.outbox.flush()
     }
   }
@@ -167,7 +167,7 @@ class Connection {
  * @returns {Hello}
  */
 function helloOf(body) {
-  const hello = deserialise(body)
+  const hello = deserialize(body)
   if (typeof hello?.id !== 'string' || typeof hello.file !== 'string' || !(hello.initialData instanceof Uint8Array)) {
     throw new TypeError('a test worker that does not say who it is')
   }

@@ -13,7 +13,7 @@ const { Connections } = require('./connections.js')
 const { describe } = require('./failure.js')
 const { runFactory } = require('./load.js')
 const { Program } = require('./program.js')
-const { deserialise } = require('./serialise.js')
+const { deserialize } = require('../structured-clone.js')
 
 /** @typedef {{ filename: string, instance: string, address: string, token: string }} Data */
 
@@ -34,7 +34,7 @@ let stopping = false
 /** @param {Uint8Array} initialData */
 async function start(initialData) {
   try {
-    const data = deserialise(initialData)
+    const data = deserialize(initialData)
     await runFactory(filename, () => program.main(data), fail)
   } catch (error) {
     fail(error)

@@ -4,7 +4,7 @@
 const { setImmediate } = require('node:timers')
 const { MessageIterator } = require('./iterator.js')
 const { PROTOCOL } = require('./protocol.js')
-const { decode, encode } = require('./serialise.js')
+const { decode, encode } = require('./data.js')
 const { ReplySubscribers, Subscribers } = require('./subscribers.js')
 const { Teardowns } = require('./teardowns.js')
 const { Member, ReceivedMessage } = require('./test-worker.js')

@@ -3,7 +3,7 @@
 
 const { BrokerError } = require('../errors.js')
 const { MessageIterator } = require('./iterator.js')
-const { encode } = require('./serialise.js')
+const { encode } = require('./data.js')
 const { Subscribers } = require('./subscribers.js')
 const { Teardowns } = require('./teardowns.js')
 

@@ -9,7 +9,7 @@ mod lines;
 mod polled;
 mod threaded;
 
-pub use lines::Batch;
+pub use lines::{Batch, with_payloads};
 #[cfg(unix)]
 pub use polled::Polled;
 pub use threaded::Threaded;

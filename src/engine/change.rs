@@ -46,6 +46,7 @@ impl Engine {
             Command::DefinePool(spec) => self.define_pool(&spec),
             Command::AddToPool(spec) => self.add_to_pool(&spec),
             Command::Push { queue, items, max_attempts } => self.push(now, &queue, &items, max_attempts),
+            Command::Publish { topic, payload, replies } => self.publish(session, &topic, payload, replies),
             Command::Limit { name, max, per, burst } => self.define_limit(&name, max, per, burst),
             command => {
                 let session = session.filter(|&session| self.sessions.get(session).is_some());
@@ -94,6 +95,10 @@ impl Engine {
             Command::Fail { token, reason, all } => self.fail(now, session, token, reason, all),
             Command::Ack { token } => self.ack(session, token).map(Reply::Acked),
             Command::Nack { token, reason } => self.nack(session, token, reason).map(Reply::Nacked),
+            Command::Subscribe { topic, backlog } => self.subscribe(session, &topic, backlog),
+            Command::Unsubscribe { subscription } => Ok(Reply::Unsubscribed(self.unsubscribe(session, subscription))),
+            Command::Taken { subscription, count } => self.taken(session, subscription, count).map(|()| Reply::Done),
+            Command::ReplyTo { message, payload } => self.reply_to(message, payload).map(Reply::Delivered),
             Command::Describe { text } => {
                 self.sessions.describe_test(session, text.as_deref());
                 Ok(Reply::Done)

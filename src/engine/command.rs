@@ -1,4 +1,5 @@
 use super::hold::Token;
+use super::inbox::{Backlog, Payload, Replies};
 use super::pool::Policy;
 use super::queue::Failure;
 use super::{Action, Micros};
@@ -54,6 +55,7 @@ pub enum Command<'a> {
     AddToPool(PoolSpec<'a>),
     Push { queue: Cow<'a, str>, items: Vec<&'a str>, max_attempts: u32 },
     Limit { name: Cow<'a, str>, max: u32, per: Option<f64>, burst: u32 },
+    Publish { topic: Cow<'a, str>, payload: Payload<'a>, replies: Option<Replies> },
     Renew { token: Token, ttl: Option<f64> },
     ReleaseToken { token: Token, amount: Option<u32> },
     Discard { token: Token, reason: Option<Cow<'a, str>> },
@@ -64,6 +66,10 @@ pub enum Command<'a> {
     Ack { token: Token },
     Nack { token: Token, reason: Option<&'a str> },
     Describe { text: Option<Cow<'a, str>> },
+    Subscribe { topic: Cow<'a, str>, backlog: Backlog },
+    Unsubscribe { subscription: u64 },
+    Taken { subscription: u64, count: usize },
+    ReplyTo { message: u64, payload: Payload<'a> },
 }
 
 /// What may have to be waited for. Members are those of PROTOCOL.md.
@@ -108,6 +114,11 @@ impl Command<'_> {
             Command::Ack { .. } => Action::Ack,
             Command::Nack { .. } => Action::Nack,
             Command::Describe { .. } => Action::Describe,
+            Command::Publish { .. } => Action::Publish,
+            Command::Subscribe { .. } => Action::Subscribe,
+            Command::Unsubscribe { .. } => Action::Unsubscribe,
+            Command::Taken { .. } => Action::Taken,
+            Command::ReplyTo { .. } => Action::Reply,
         }
     }
 }
@@ -198,4 +209,8 @@ pub enum Reply<'a> {
     AllDone { acked: u64, failures: Rc<Vec<Failure>> },
     Passed { waited: Micros },
     Arrived { index: usize, waited: Micros },
+    Published { message: u64, receivers: usize },
+    Subscribed(u64),
+    Unsubscribed(bool),
+    Delivered(bool),
 }

@@ -44,7 +44,7 @@ impl World {
     fn answers(&mut self) -> Vec<(Ticket, Result<Reply<'static>, Error>)> {
         let answer = |effect| match effect {
             Effect::Answer { ticket, outcome, .. } => Some((ticket, outcome)),
-            Effect::Lost { .. } => None,
+            Effect::Lost { .. } | Effect::Message { .. } | Effect::Ended { .. } => None,
         };
         self.engine.take_effects().into_iter().filter_map(answer).collect()
     }

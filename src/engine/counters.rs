@@ -42,11 +42,16 @@ pub enum Action {
     Describe,
     Inspect,
     Cancel,
+    Publish,
+    Subscribe,
+    Unsubscribe,
+    Taken,
+    Reply,
 }
 
 impl Action {
     /// Every action, in the order of its number.
-    pub const ALL: [(Action, &'static str); 40] = [
+    pub const ALL: [(Action, &'static str); 45] = [
         (Action::Get, "get"),
         (Action::Set, "set"),
         (Action::Del, "del"),
@@ -87,6 +92,11 @@ impl Action {
         (Action::Describe, "describe"),
         (Action::Inspect, "inspect"),
         (Action::Cancel, "cancel"),
+        (Action::Publish, "publish"),
+        (Action::Subscribe, "subscribe"),
+        (Action::Unsubscribe, "unsubscribe"),
+        (Action::Taken, "taken"),
+        (Action::Reply, "reply"),
     ];
 }
 

@@ -65,6 +65,14 @@ pub enum Error {
     ItemTooLarge { what: String, size: usize, limit: usize },
     #[error("too_large: lists, queues and pools may have {limit} bytes in all; {what} was not added to")]
     TooMuchKept { what: String, limit: usize },
+    #[error(
+        "overflow: more messages of the topic \"{topic}\" came than were read, and {} wait; read faster, or subscribe with a \
+         higher limit or with the policy latest or drop",
+        if *by_bytes { "as many bytes as may".into() } else { format!("{limit} (limit)") }
+    )]
+    Overflow { topic: String, limit: usize, by_bytes: bool },
+    #[error("no_subscribers: nobody who received the message on the topic \"{topic}\" is there any more to reply")]
+    NoSubscribers { topic: String },
     #[error("draining: the broker is about to stop and nobody waits any more")]
     Draining,
 }
@@ -97,6 +105,8 @@ impl Error {
             Error::MaxWaits { .. } => "max_waits",
             Error::Full { .. } => "max_items",
             Error::TooMuchKept { .. } | Error::ItemTooLarge { .. } => "too_large",
+            Error::Overflow { .. } => "overflow",
+            Error::NoSubscribers { .. } => "no_subscribers",
             Error::Draining => "draining",
         }
     }

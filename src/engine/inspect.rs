@@ -159,6 +159,7 @@ impl Engine {
             connected_for: session.map_or(0.0, |session| ms(now.saturating_sub(session.since))),
             holds,
             waits,
+            subscriptions: self.topics.subscriptions_of(id),
         }
     }
 

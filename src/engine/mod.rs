@@ -11,7 +11,7 @@
 //! Coordination rests on two tables. [`hold`] has what sessions hold, each under a token; [`wait`] has those who wait, in a line for each
 //! [`resource`]. Whatever gives something back marks its resource, and before a command is over [`Engine::settle`] serves the lines of all that are
 //! marked: so no primitive has to know who waits, and none can forget to wake anybody ([`asking`]). Each primitive is a file: [`pool`] and [`acquire`], [`permits`] (locks and
-//! semaphores), [`once`], [`queue`], [`limit`], [`barrier`], [`reserve`], [`list`]; [`deadlock`] finds waits that cannot end, [`inspect`] shows it all.
+//! semaphores), [`once`], [`queue`], [`limit`], [`barrier`], [`reserve`], [`list`]; [`topic`] hands messages on through an [`inbox`] for each who listens; [`deadlock`] finds waits that cannot end, [`inspect`] shows it all.
 
 mod acquire;
 mod asking;
@@ -27,6 +27,7 @@ mod deadlock;
 mod error;
 mod event;
 mod hold;
+mod inbox;
 mod inspect;
 mod lease;
 mod limit;
@@ -43,6 +44,9 @@ mod session;
 mod store;
 #[cfg(test)]
 mod tests;
+mod topic;
+#[cfg(test)]
+mod topic_tests;
 mod views;
 mod wait;
 
@@ -51,6 +55,7 @@ pub use config::Config;
 pub use counters::{Action, Counters};
 pub use error::Error;
 pub use event::{Blocked, Event, LeaseRef};
+pub use inbox::{Backlog, Encoding, Message, Overflow, Payload, Replies};
 pub use pool::{Listed as PoolEntry, Policy};
 pub use queue::Failure as QueueFailure;
 pub use session::{Hello, SessionId};
@@ -61,11 +66,13 @@ pub use wait::{Terms, Ticket};
 use deadlines::Deadlines;
 use hashbrown::HashMap;
 use hold::{Held, Holds, Token};
+use inbox::Topics;
 use inspect::Notes;
 use lease::Leases;
 use reserve::Reservations;
 use resource::{Kind, ResourceId, Resources};
 use session::Sessions;
+use std::rc::Rc;
 use store::Store;
 use wait::Waits;
 
@@ -100,6 +107,38 @@ pub enum Effect {
         /// Its name, for people.
         what: String,
     },
+    /// A message of something that it subscribed to, or a reply to one of its own.
+    Message {
+        /// Whom to tell.
+        session: SessionId,
+        /// The subscription's id, or that of the message replied to.
+        subscription: u64,
+        /// The message.
+        message: Rc<Message>,
+        /// How many were dropped since the one before.
+        dropped: u64,
+    },
+    /// No more messages come.
+    Ended {
+        /// Whom to tell.
+        session: SessionId,
+        /// As for a message.
+        subscription: u64,
+        /// Why, where that is a failure.
+        error: Option<Error>,
+    },
+}
+
+impl Effect {
+    /// Whom to tell.
+    pub fn session(&self) -> SessionId {
+        match self {
+            Effect::Answer { session, .. }
+            | Effect::Lost { session, .. }
+            | Effect::Message { session, .. }
+            | Effect::Ended { session, .. } => *session,
+        }
+    }
 }
 
 /// All of the broker's state.
@@ -117,6 +156,7 @@ pub struct Engine {
     waits: Waits,
     holds: Holds,
     reservations: Reservations,
+    topics: Topics,
     lists: HashMap<Box<str>, Vec<Box<str>>>,
     /// Bytes in lists and queues.
     kept_bytes: usize,
@@ -141,6 +181,7 @@ impl Engine {
             waits: Waits::default(),
             holds: Holds::default(),
             reservations: Reservations::default(),
+            topics: Topics::default(),
             lists: HashMap::new(),
             kept_bytes: 0,
             resource_times: Deadlines::default(),
@@ -184,6 +225,11 @@ impl Engine {
     /// Requests that wait.
     pub fn waits(&self) -> usize {
         self.waits.len()
+    }
+
+    /// Topics that are listened to, all inboxes, and the bytes in them.
+    pub fn topics(&self) -> (usize, usize, usize) {
+        (self.topics.by_topic.len(), self.topics.inboxes.len(), self.topics.bytes)
     }
 
     /// Whether the key is a defined pool, so that a lease of it may have to wait.
@@ -278,6 +324,7 @@ impl Engine {
             self.note_leaks(now, session, is_last);
         }
         self.give_up_all(now, session);
+        self.leave_topics(session);
         let mut items = Vec::new();
         for token in self.holds.tokens_of(session) {
             match self.holds.get(token).map(|hold| hold.what) {

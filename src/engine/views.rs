@@ -41,6 +41,7 @@ pub struct SessionView {
     pub connected_for: f64,
     pub holds: Vec<HoldView>,
     pub waits: Vec<WaitView>,
+    pub subscriptions: usize,
 }
 
 #[derive(Debug, Serialize)]

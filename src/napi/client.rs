@@ -1,8 +1,8 @@
 use super::reason;
 use super::signal::Signal;
-use crate::client::{Batch, Link, Threaded};
+use crate::client::{Batch, Link, Threaded, with_payloads};
 use napi::JsValue;
-use napi::bindgen_prelude::{Env, Result, Unknown};
+use napi::bindgen_prelude::{Env, Result, Uint8Array, Unknown};
 use napi::sys;
 use napi_derive::napi;
 use std::cell::{Cell, RefCell};
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// What V8 should think that an open connection weighs: a test runner that loads the package anew for each file leaves clients behind, which are
 /// closed when they are collected, and collection follows weight.
@@ -23,7 +23,7 @@ const KEPT: usize = 256 * 1024;
 /// A connection to a broker.
 ///
 /// `callback(batch, error)` is called when something came: whole lines as one JSON array, or `null` and why the connection ended. It says whether more is
-/// awaited. The callback is held weakly, and the process not at all, but while something is awaited.
+/// awaited. Where payloads followed some of the lines, the batch is an array of the text and the payloads, in their order. The callback is held weakly, and the process not at all, but while something is awaited.
 #[napi]
 pub struct NativeClient {
     core: Rc<Core>,
@@ -50,7 +50,10 @@ impl NativeClient {
     pub fn connect(
         env: Env,
         path: String,
-        #[napi(ts_arg_type = "(batch: string | null, error: string | null) => boolean")] callback: Unknown<'_>,
+        #[napi(
+            ts_arg_type = "(batch: string | [text: string, payloads: ArrayBuffer[]] | null, error: string | null) => boolean"
+        )]
+        callback: Unknown<'_>,
         threaded: bool,
     ) -> Result<Self> {
         let core = Core::connect(&env, &path, callback.raw(), threaded)?;
@@ -68,13 +71,22 @@ impl NativeClient {
         }
     }
 
-    /// Sends lines, to which replies are awaited.
+    /// Sends lines, to which replies are awaited. Each payload follows a line that says so, in their order.
     #[napi(catch_unwind)]
-    pub fn send(&self, env: Env, #[napi(ts_arg_type = "string")] text: Unknown<'_>) -> Result<()> {
+    pub fn send(
+        &self,
+        env: Env,
+        #[napi(ts_arg_type = "string")] text: Unknown<'_>,
+        payloads: Option<Vec<Uint8Array>>,
+    ) -> Result<()> {
         self.core.sent.set(true);
         self.core.set_awaiting(true);
         let mut bytes = self.core.scratch.borrow_mut();
         copy_text(env.raw(), text.raw(), &mut bytes)?;
+        if let Some(payloads) = payloads {
+            let mut payloads = payloads.iter().map(|payload| &**payload);
+            *bytes = with_payloads(&Zeroizing::new(std::mem::take(&mut *bytes)), &mut payloads);
+        }
         let all_sent = self.core.with_link(|link| link.send(&bytes).and_then(|()| link.flush()));
         // The bytes that were used, not all that there is room for; and a large block is not kept for small requests to come.
         bytes.as_mut_slice().zeroize();
@@ -87,7 +99,7 @@ impl NativeClient {
     }
 
     /// Waits, blocking, for lines: a batch, or `null` when none came in time. Throws when the connection has ended.
-    #[napi(catch_unwind, ts_return_type = "string | null")]
+    #[napi(catch_unwind, ts_return_type = "string | [text: string, payloads: ArrayBuffer[]] | null")]
     pub fn receive(&self, env: Env, timeout_ms: f64) -> Result<Option<Unknown<'static>>> {
         let limit = Duration::from_secs_f64(timeout_ms.clamp(0.0, 1e9) / 1000.0);
         let batch = self.core.with_link(|link| link.receive_within(limit)).map_err(system)?;
@@ -343,8 +355,38 @@ fn copy_text(env: sys::napi_env, text: sys::napi_value, into: &mut Vec<u8>) -> R
     Ok(())
 }
 
+/// A text, or an array of it and the payloads.
 fn batch_to_js(env: sys::napi_env, batch: &Batch) -> Result<sys::napi_value> {
-    text_to_js(env, batch.as_bytes())
+    let text = text_to_js(env, batch.as_bytes())?;
+    if batch.payloads().len() == 0 {
+        return Ok(text);
+    }
+    let (mut both, mut payloads) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: makes arrays of values made in this scope, of the lengths that they are filled to.
+    unsafe {
+        napi::check_status!(sys::napi_create_array_with_length(env, batch.payloads().len(), &raw mut payloads))?;
+        for (at, payload) in batch.payloads().enumerate() {
+            let payload = bytes_to_js(env, payload)?;
+            napi::check_status!(sys::napi_set_element(env, payloads, at as u32, payload))?;
+        }
+        napi::check_status!(sys::napi_create_array_with_length(env, 2, &raw mut both))?;
+        napi::check_status!(sys::napi_set_element(env, both, 0, text))?;
+        napi::check_status!(sys::napi_set_element(env, both, 1, payloads))?;
+    }
+    Ok(both)
+}
+
+/// An `ArrayBuffer` of its own.
+fn bytes_to_js(env: sys::napi_env, bytes: &[u8]) -> Result<sys::napi_value> {
+    let (mut data, mut value) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: as many bytes are copied as the new buffer has.
+    unsafe {
+        napi::check_status!(sys::napi_create_arraybuffer(env, bytes.len(), &raw mut data, &raw mut value))?;
+        if !bytes.is_empty() {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), data.cast(), bytes.len());
+        }
+    }
+    Ok(value)
 }
 
 /// ASCII, the usual case, is taken over without being decoded.

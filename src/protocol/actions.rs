@@ -2,13 +2,19 @@
 
 use super::Failure;
 use super::request::{Members, Raw, Request, flag, is_id, name, number, shorten, text, wrong};
-use crate::engine::{Ask, Command, Condition, Policy, PoolSpec, Terms, Value};
+use crate::engine::{
+    Ask, Backlog, Command, Condition, Encoding, Overflow, Payload, Policy, PoolSpec, Replies, Terms, Value,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// How often an item of a queue is handed out, unless the pusher says otherwise.
 const MAX_ATTEMPTS: u32 = 5;
+/// How many messages of a subscription wait, unless it says otherwise.
+const LIMIT: u32 = 1000;
+/// How many are on their way.
+const WINDOW: u32 = 256;
 
 type WantedPools<'a> = Vec<(Cow<'a, str>, Option<serde_json::Value>)>;
 
@@ -23,7 +29,11 @@ struct Wanted<'a> {
 
 impl<'a> Members<'a> {
     /// The request, if there is such an action.
-    pub(super) fn act(&self, action: &str) -> Result<Option<Request<'a>>, Failure> {
+    pub(super) fn act(&self, action: &str, payload: Option<&'a [u8]>) -> Result<Option<Request<'a>>, Failure> {
+        if let Some(command) = self.message_command(action, payload)? {
+            return Ok(Some(Request::Command(command)));
+        }
+
         if let Some(ask) = self.ask(action)? {
             return Ok(Some(Request::Ask { ask, terms: self.terms()? }));
         }
@@ -41,6 +51,71 @@ impl<'a> Members<'a> {
             }
             _ => None,
         })
+    }
+
+    /// What concerns topics.
+    fn message_command(&self, action: &str, payload: Option<&'a [u8]>) -> Result<Option<Command<'a>>, Failure> {
+        let whole = |member: &str, raw: Option<Raw<'a>>| -> Result<u64, Failure> {
+            number(member, raw)?.ok_or_else(|| missing(member, "a whole number"))
+        };
+        let topic = || self.name_of("topic", self.topic);
+        Ok(Some(match action {
+            "publish" => {
+                Command::Publish { topic: topic()?, payload: self.payload(payload)?, replies: self.replies()? }
+            }
+            "reply" => {
+                Command::ReplyTo { message: whole("messageId", self.message_id)?, payload: self.payload(payload)? }
+            }
+            "subscribe" => Command::Subscribe { topic: topic()?, backlog: self.backlog()? },
+            "unsubscribe" => Command::Unsubscribe { subscription: whole("subscription", self.subscription)? },
+            "taken" => Command::Taken {
+                subscription: whole("subscription", self.subscription)?,
+                count: self.small("count", self.count)?.ok_or_else(|| missing("count", "a whole number"))? as usize,
+            },
+            _ => return Ok(None),
+        }))
+    }
+
+    fn payload(&self, raw: Option<&'a [u8]>) -> Result<Payload<'a>, Failure> {
+        const ALLOWED: &str = "v8 or bytes with a payload (raw), or not given with data";
+        let encoding = self.encoding.filter(|Raw(json)| *json != "null");
+        let name = encoding.map(|raw| text("encoding", raw)).transpose()?;
+        match (raw, name.as_deref(), self.data) {
+            (Some(bytes), Some("v8"), None) => Ok(Payload { encoding: Encoding::V8, bytes }),
+            (Some(bytes), Some("bytes"), None) => Ok(Payload { encoding: Encoding::Bytes, bytes }),
+            (None, None, Some(Raw(json))) => Ok(Payload { encoding: Encoding::Json, bytes: json.as_bytes() }),
+            (None, None, None) => Err(missing("data", "any JSON; or a payload (raw)")),
+            (Some(_), _, Some(_)) => {
+                Err(Failure::new("invalid_request", "a message has either data or a payload (raw)"))
+            }
+            _ => Err(wrong("encoding", ALLOWED, encoding.map_or("none", |Raw(json)| json))),
+        }
+    }
+
+    fn backlog(&self) -> Result<Backlog, Failure> {
+        let overflow = match self.policy {
+            None | Some(Raw("null")) => Overflow::Error,
+            Some(raw) => match &*text("policy", raw)? {
+                "latest" => Overflow::Latest,
+                "drop" => Overflow::Drop,
+                "error" => Overflow::Error,
+                _ => return Err(wrong("policy", "latest, drop or error", raw.0)),
+            },
+        };
+        let limit = self.small("limit", self.limit)?.unwrap_or(LIMIT) as usize;
+        let window = self.small("window", self.window)?.unwrap_or(WINDOW) as usize;
+        Ok(Backlog { overflow, limit, window })
+    }
+
+    fn replies(&self) -> Result<Option<Replies>, Failure> {
+        match self.replies {
+            None | Some(Raw("null")) => Ok(None),
+            Some(raw @ Raw(json)) => match &*text("replies", raw)? {
+                "first" => Ok(Some(Replies::First)),
+                "all" => Ok(Some(Replies::All(self.backlog()?))),
+                _ => Err(wrong("replies", "first or all", json)),
+            },
+        }
     }
 
     fn command(&self, action: &str) -> Result<Option<Command<'a>>, Failure> {

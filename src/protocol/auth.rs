@@ -81,11 +81,13 @@ pub fn sign_message(secret: &Secret, text: &str) -> String {
     secret.sign(&[text.as_bytes()])
 }
 
-/// Whether the `hmac` of a line is the MAC over the line without that member. `hmac` is the member's value as it stands in the line.
-pub fn check_message(secret: &Secret, line: &str, hmac: &str) -> bool {
+/// Whether the `hmac` of a line is the MAC over the line without that member and, where a payload follows, a newline and the payload. `hmac` is the member's value
+/// as it stands in the line.
+pub fn check_message(secret: &Secret, line: &str, payload: Option<&[u8]>, hmac: &str) -> bool {
     let Some((before, after)) = without_member(line, hmac) else { return false };
     let Some(tag) = hmac.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else { return false };
-    secret.verify(&[before.as_bytes(), after.as_bytes()], tag)
+    let (newline, payload) = payload.map_or((&b""[..], &b""[..]), |payload| (b"\n", payload));
+    secret.verify(&[before.as_bytes(), after.as_bytes(), newline, payload], tag)
 }
 
 /// The text around the member `"hmac"` and one comma next to it. `value` must be a part of `line`.
@@ -161,9 +163,19 @@ mod tests {
             let tag = format!("\"{}\"", sign_message(&secret, &signed));
             let whole = format!("{line}{tag}{rest}");
             let value = &whole[line.len()..line.len() + tag.len()];
-            assert!(check_message(&secret, &whole, value), "{whole}");
-            assert!(!check_message(&Secret::new("t"), &whole, value));
+            assert!(check_message(&secret, &whole, None, value), "{whole}");
+            assert!(!check_message(&Secret::new("t"), &whole, None, value));
         }
+    }
+
+    #[test]
+    fn the_payload_is_signed_too() {
+        let secret = Secret::new("s");
+        let line = format!("{{\"raw\":2,\"hmac\":\"{}\"}}", sign_message(&secret, "{\"raw\":2}\nab"));
+        let hmac = &line[16..line.len() - 1];
+        assert!(check_message(&secret, &line, Some(b"ab"), hmac));
+        assert!(!check_message(&secret, &line, Some(b"ac"), hmac));
+        assert!(!check_message(&secret, &line, None, hmac));
     }
 
     proptest! {
@@ -171,8 +183,8 @@ mod tests {
         fn any_text_is_refused_quietly(line in ".*", at in 0usize..40, len in 0usize..80) {
             let at = (0..=at.min(line.len())).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
             let end = (at..=(at + len).min(line.len())).rev().find(|&end| line.is_char_boundary(end)).unwrap_or(at);
-            prop_assert!(!check_message(&Secret::new("s"), &line, &line[at..end]));
-            prop_assert!(!check_message(&Secret::new("s"), &line, "elsewhere"));
+            prop_assert!(!check_message(&Secret::new("s"), &line, None, &line[at..end]));
+            prop_assert!(!check_message(&Secret::new("s"), &line, None, "elsewhere"));
         }
     }
 }

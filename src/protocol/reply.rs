@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::buffer::Buffer;
-use crate::engine::{Granted, Kept, LeaseGrant, Micros, QueueFailure, Reply, Value};
+use crate::engine::{Encoding, Error, Granted, Kept, LeaseGrant, Message, Micros, QueueFailure, Reply, Value};
 
 /// Writes replies, one after the other, each to be begun with the `id` of its request.
 #[derive(Debug)]
@@ -103,6 +103,13 @@ impl<'a> Writer<'a> {
                 self.member("index", &index);
                 self.waited(waited);
             }
+            Reply::Published { message, receivers } => {
+                self.member("messageId", &message);
+                self.member("receivers", &receivers);
+            }
+            Reply::Subscribed(subscription) => self.member("subscription", &subscription),
+            Reply::Unsubscribed(unsubscribed) => self.member("unsubscribed", &unsubscribed),
+            Reply::Delivered(delivered) => self.member("delivered", &delivered),
         }
         self.end();
     }
@@ -128,6 +135,50 @@ impl<'a> Writer<'a> {
         self.text("{\"event\":\"lost\"");
         self.member("token", &token);
         self.member("message", &format_args!("lost: {what} is not held any more: its TTL is over"));
+        self.end();
+    }
+
+    /// A message for a subscription.
+    pub(crate) fn message(&mut self, subscription: u64, message: &Message, dropped: u64) {
+        let Message { id, encoding, bytes, awaits_replies } = message;
+        match encoding {
+            Encoding::Json => self.text("{\"event\":\"message\""),
+            Encoding::V8 | Encoding::Bytes => {
+                self.text("{\"raw\":");
+                self.text(&bytes.len().to_string());
+                self.text(",\"event\":\"message\"");
+            }
+        }
+        self.member("subscription", &subscription);
+        self.member("messageId", id);
+        if *awaits_replies {
+            self.member("replies", &true);
+        }
+        if dropped > 0 {
+            self.member("dropped", &dropped);
+        }
+        match encoding {
+            Encoding::Json => {
+                self.text(",\"data\":");
+                self.out.extend(bytes);
+                self.end();
+            }
+            Encoding::V8 | Encoding::Bytes => {
+                self.member("encoding", if *encoding == Encoding::V8 { "v8" } else { "bytes" });
+                self.end();
+                self.out.extend(bytes);
+            }
+        }
+    }
+
+    /// No more messages come for a subscription.
+    pub(crate) fn ended(&mut self, subscription: u64, error: Option<&Error>) {
+        self.text("{\"event\":\"ended\"");
+        self.member("subscription", &subscription);
+        if let Some(error) = error {
+            self.member("error", error.code());
+            self.member("message", &error.to_string());
+        }
         self.end();
     }
 

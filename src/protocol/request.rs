@@ -1,6 +1,7 @@
 //! A line into a request.
 
 use super::Failure;
+use super::frame::payload_size;
 use crate::engine::{Ask, Command, Terms};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -10,6 +11,9 @@ use std::borrow::Cow;
 const MAX_ID: usize = 64;
 /// The most bytes of a key or a name.
 const MAX_NAME: usize = 1024;
+
+/// The actions that may come with a payload.
+const TAKES_PAYLOAD: [&str; 2] = ["publish", "reply"];
 
 /// A request, with what concerns any of them.
 #[derive(Debug)]
@@ -94,6 +98,7 @@ macro_rules! members {
 }
 
 members!(
+    raw,
     id,
     action,
     key,
@@ -116,14 +121,19 @@ members!(
     burst,
     by,
     cost,
+    count,
+    data,
+    encoding,
     from,
     if_absent = "ifAbsent",
     if_version = "ifVersion",
     items,
     keep_ttl = "keepTTL",
+    limit,
     list,
     max,
     max_attempts = "maxAttempts",
+    message_id = "messageId",
     parties,
     per,
     permits,
@@ -133,24 +143,28 @@ members!(
     queue,
     reason,
     refresh,
+    replies,
     request,
     shared,
     size,
+    subscription,
     text,
     token,
+    topic,
     unsure,
     until_done = "untilDone",
     values,
     version,
     wait,
+    window,
     within,
 );
 
-/// Reads a line.
+/// Reads a line, and the payload that followed it.
 ///
 /// # Errors
 /// `invalid_json`: it is no JSON object in UTF-8, and so has no `id` either.
-pub fn parse(line: &[u8]) -> Result<Line<'_>, Failure> {
+pub fn parse<'a>(line: &'a [u8], payload: Option<&'a [u8]>) -> Result<Line<'a>, Failure> {
     let invalid =
         |why: &dyn std::fmt::Display| Failure::new("invalid_json", format_args!("the line is not a request: {why}"));
     let text = std::str::from_utf8(line).map_err(|error| invalid(&error))?;
@@ -166,12 +180,15 @@ pub fn parse(line: &[u8]) -> Result<Line<'_>, Failure> {
         let failure = Failure::new("invalid_request", "the id must be a number or a string of at most 64 bytes");
         return Ok(Line { id: None, hmac: members.hmac.map(|Raw(hmac)| hmac), request: Err(failure) });
     }
-    Ok(Line { id, hmac: members.hmac.map(|Raw(hmac)| hmac), request: members.request() })
+    Ok(Line { id, hmac: members.hmac.map(|Raw(hmac)| hmac), request: members.request(payload) })
 }
 
 /// The `id` at the very beginning of a line that is too long to be read.
 pub fn id_of_prefix(line: &[u8]) -> Option<&str> {
-    let rest = line.strip_prefix(b"{\"id\":")?;
+    let rest = match payload_size(line) {
+        Some(_) => line.iter().position(|&byte| byte == b',').and_then(|end| line[end + 1..].strip_prefix(b"\"id\":")),
+        None => line.strip_prefix(b"{\"id\":"),
+    }?;
     let end = rest.iter().take(MAX_ID).position(|&byte| byte == b',')?;
     std::str::from_utf8(&rest[..end]).ok().filter(|id| {
         !id.is_empty() && (id.len() == 1 || !id.starts_with('0')) && id.bytes().all(|byte| byte.is_ascii_digit())
@@ -184,11 +201,21 @@ pub(super) fn is_id(raw: &str) -> bool {
 }
 
 impl<'a> Members<'a> {
-    fn request(&self) -> Result<Request<'a>, Failure> {
+    fn request(&self, payload: Option<&'a [u8]>) -> Result<Request<'a>, Failure> {
+        if self.raw.is_some() && payload.is_none() {
+            return Err(Failure::new(
+                "invalid_request",
+                "raw must be the first member, and a whole number of bytes from 0 on: {\"raw\":5,",
+            ));
+        }
         let action = match self.action {
             Some(raw) => text("action", raw)?,
             None => return Err(Failure::new("unknown_action", "the request has no action")),
         };
+        if payload.is_some() && !TAKES_PAYLOAD.contains(&&*action) {
+            let text = format_args!("{} takes no payload (raw)", shorten(&action)).to_string();
+            return Err(Failure::new("invalid_request", text));
+        }
         Ok(match &*action {
             "list" => Request::List,
             "ping" => Request::Ping,
@@ -203,7 +230,7 @@ impl<'a> Members<'a> {
                 None => return Err(Failure::new("invalid_request", "value is missing: what the host is asked for")),
             },
             "bye" => Request::Bye,
-            action => match self.act(action)? {
+            action => match self.act(action, payload)? {
                 Some(request) => request,
                 None => {
                     let text = format_args!("there is no action \"{}\"", shorten(action)).to_string();
@@ -281,7 +308,7 @@ mod tests {
     use super::*;
 
     fn code(line: &str) -> &'static str {
-        match parse(line.as_bytes()) {
+        match parse(line.as_bytes(), None) {
             Err(failure) => failure.code,
             Ok(Line { request: Err(failure), .. }) => failure.code,
             Ok(_) => "ok",
@@ -314,6 +341,11 @@ mod tests {
             ("{\"action\":\"release\"}", "worker_required"),
             ("{\"id\":{},\"action\":\"ping\"}", "invalid_request"),
             ("{\"action\":\"hello\",\"pid\":-1}", "invalid_request"),
+            ("{\"raw\":-1,\"action\":\"ping\"}", "invalid_request"),
+            ("{\"action\":\"publish\",\"topic\":\"t\",\"data\":1,\"raw\":5}", "invalid_request"),
+            ("{\"action\":\"publish\",\"topic\":\"t\"}", "invalid_request"),
+            ("{\"action\":\"publish\",\"topic\":\"t\",\"encoding\":\"v8\",\"data\":1}", "invalid_request"),
+            ("{\"action\":\"publish\",\"topic\":\"t\",\"data\":null}", "ok"),
             ("{\"action\":\"ping\",\"later\":[1,{}]}", "ok"),
             (" { \"id\" : \"a\" , \"action\" : \"p\\u0069ng\" } ", "ok"),
             (&deep, "ok"),
@@ -321,7 +353,7 @@ mod tests {
         for (line, expected) in cases {
             assert_eq!(code(line), expected, "{}", shorten(line));
         }
-        assert_eq!(parse(b"{\"action\":\"\xff\"}").unwrap_err().code, "invalid_json");
+        assert_eq!(parse(b"{\"action\":\"\xff\"}", None).unwrap_err().code, "invalid_json");
     }
 
     fn value(line: Line<'_>) -> Option<&str> {
@@ -333,11 +365,11 @@ mod tests {
 
     #[test]
     fn values_are_kept_as_they_stand() {
-        let line = parse(br#"{"action":"set","key":"k","value": {"b" : 1.0, "a":null}}"#).unwrap();
+        let line = parse(br#"{"action":"set","key":"k","value": {"b" : 1.0, "a":null}}"#, None).unwrap();
         assert_eq!(value(line), Some(r#"{"b" : 1.0, "a":null}"#));
-        let line = parse(br#"{"action":"set","key":"k","value":null}"#).unwrap();
+        let line = parse(br#"{"action":"set","key":"k","value":null}"#, None).unwrap();
         assert_eq!(value(line), Some("null"));
-        let line = parse(br#"{"action":"set","key":"k"}"#).unwrap();
+        let line = parse(br#"{"action":"set","key":"k"}"#, None).unwrap();
         assert_eq!(value(line), None);
     }
 }

@@ -1,6 +1,6 @@
 //! One connection: bytes in, bytes out, within bounds.
 
-use super::dispatch::Dialogue;
+use super::dispatch::{Dialogue, Said};
 use super::state::State;
 use crate::buffer::Buffer;
 use crate::protocol::frame::LineDecoder;
@@ -28,7 +28,9 @@ pub(super) struct Connection {
     decoder: LineDecoder,
     dialogue: Dialogue,
     out: Buffer,
-    /// Runs while the peer takes nothing.
+    /// How far into what is to be sent there are replies. Messages behind them are no more than the peer has credit for: they may lie.
+    owed: usize,
+    /// Runs while the peer takes nothing of its replies.
     stall: Option<Pin<Box<Sleep>>>,
     state: Rc<State>,
     counted_unsent: bool,
@@ -44,6 +46,7 @@ impl Connection {
             decoder: LineDecoder::new(state.options.max_request_size),
             dialogue: Dialogue::new(state.clone()),
             out: Buffer::default(),
+            owed: 0,
             stall: None,
             state,
             counted_unsent: false,
@@ -58,11 +61,15 @@ impl Connection {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(sent)) => {
                     self.out.consume(sent);
+                    self.owed = self.owed.saturating_sub(sent);
                     self.stall = None;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     self.count_unsent(true);
+                    if self.owed == 0 {
+                        return Poll::Pending;
+                    }
                     let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(MAX_STALL)));
                     ready!(stall.as_mut().poll(cx));
                     self.state.log.warn("a peer that does not read is cut off", &[("unsent", self.out.len().into())]);
@@ -99,7 +106,9 @@ impl Connection {
         let now = self.state.now();
         while self.out.len() < MAX_UNSENT && !self.dialogue.is_over() && !self.dialogue.is_held() {
             let Some(frame) = self.decoder.next_frame() else { break };
-            self.dialogue.take(now, &frame, &mut self.out);
+            if self.dialogue.take(now, &frame, &mut self.out) == Said::Reply {
+                self.owed = self.out.len();
+            }
             if self.state.engine.borrow().has_effects() {
                 // What was asked for and is there already goes with the other replies, in order.
                 self.woke_others |= self.state.settle(self.dialogue.session());
@@ -111,7 +120,13 @@ impl Connection {
 
     /// Writes what the session is to be told, as long as there is room for it.
     fn deliver(&mut self, cx: &Context<'_>) {
-        while self.out.len() < MAX_UNSENT && self.dialogue.deliver(cx.waker(), &mut self.out) {}
+        while self.out.len() < MAX_UNSENT
+            && let Some(said) = self.dialogue.deliver(cx.waker(), &mut self.out)
+        {
+            if said == Said::Reply {
+                self.owed = self.out.len();
+            }
+        }
     }
 
     fn count_unsent(&mut self, unsent: bool) {

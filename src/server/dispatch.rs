@@ -28,6 +28,15 @@ pub(super) struct Dialogue {
     waiting: Waiting,
 }
 
+/// What the other side was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// What it asked for, or must know.
+    Reply,
+    /// A message for which it has credit, or that it has more of that: it need not be quick to read it.
+    Message,
+}
+
 /// The requests that wait, by the tickets under which the engine knows them.
 #[derive(Default)]
 struct Waiting {
@@ -91,12 +100,12 @@ impl Dialogue {
         self.waiting.held.is_some()
     }
 
-    /// Writes one of the things that the session is to be told; whether there was any. If not, the waker is woken when there is.
-    pub(super) fn deliver(&mut self, waker: &Waker, out: &mut Buffer) -> bool {
-        let Phase::Open(_, outbox) = &self.phase else { return false };
+    /// Writes one of the things that the session is to be told, if there is any. If not, the waker is woken when there is.
+    pub(super) fn deliver(&mut self, waker: &Waker, out: &mut Buffer) -> Option<Said> {
+        let Phase::Open(_, outbox) = &self.phase else { return None };
         let Some(delivery) = outbox.take() else {
             outbox.wake(waker);
-            return false;
+            return None;
         };
         let mut writer = Writer::new(out);
         match delivery {
@@ -114,8 +123,13 @@ impl Dialogue {
                 }
             }
             Delivery::Effect(Effect::Lost { token, what, .. }) => writer.lost(token, &what),
+            Delivery::Effect(Effect::Message { subscription, message, dropped, .. }) => {
+                writer.message(subscription, &message, dropped);
+                return Some(Said::Message);
+            }
+            Delivery::Effect(Effect::Ended { subscription, error, .. }) => writer.ended(subscription, error.as_ref()),
         }
-        true
+        Some(Said::Reply)
     }
 
     /// The other side has closed its end.
@@ -132,33 +146,48 @@ impl Dialogue {
         }
     }
 
-    /// Takes a line, and writes its reply.
-    pub(super) fn take(&mut self, now: Micros, frame: &Frame<'_>, out: &mut Buffer) {
+    /// Takes a line with its payload, and writes its reply.
+    pub(super) fn take(&mut self, now: Micros, frame: &Frame<'_>, out: &mut Buffer) -> Said {
         let mut writer = Writer::new(out);
-        let bytes = match frame {
-            Frame::Line(line) if line.trim_ascii().is_empty() => return,
-            Frame::Line(line) => line,
+        let (bytes, payload) = match *frame {
+            Frame::Line(line) if line.trim_ascii().is_empty() => return Said::Message,
+            Frame::Line(line) => (line, None),
+            Frame::Raw(line, payload) => (line, Some(payload)),
             Frame::TooLong(prefix) => {
                 let limit = self.state.options.max_request_size;
                 let failure =
                     Failure::new("too_large", format_args!("a request may have {limit} bytes (maxRequestSize)"));
-                return writer.failure(id_of_prefix(prefix), &failure);
+                writer.failure(id_of_prefix(prefix), &failure);
+                return Said::Reply;
             }
         };
         self.state.last_request.set(now);
-        let line = match request::parse(bytes) {
+        let line = match request::parse(bytes, payload) {
             Ok(line) => line,
-            Err(failure) => return writer.failure(None, &failure),
+            Err(failure) => {
+                writer.failure(None, &failure);
+                return Said::Reply;
+            }
         };
         // `parse` has seen that it is UTF-8.
         let text = std::str::from_utf8(bytes).unwrap_or_default();
-        if let Err(failure) = self.answer(now, text, &line, &mut writer) {
+        if let Err(failure) = self.answer(now, (text, payload), &line, &mut writer) {
             writer.failure(line.id, &failure);
+        }
+        match line.request {
+            Ok(Request::Command(Command::Taken { .. })) => Said::Message,
+            _ => Said::Reply,
         }
     }
 
-    fn answer(&mut self, now: Micros, text: &str, line: &Line<'_>, writer: &mut Writer<'_>) -> Result<(), Failure> {
-        self.authorise(text, line)?;
+    fn answer(
+        &mut self,
+        now: Micros,
+        received: (&str, Option<&[u8]>),
+        line: &Line<'_>,
+        writer: &mut Writer<'_>,
+    ) -> Result<(), Failure> {
+        self.authorise(received, line)?;
         let request = line.request.as_ref().map_err(Failure::clone)?;
         if self.state.draining.get() && !is_closing(request) {
             return Err(Failure::new("draining", "the broker is about to stop and takes no new requests"));
@@ -209,13 +238,13 @@ impl Dialogue {
     }
 
     /// Where there is a secret: only who has proved to know it, or proves it with this very message, is listened to.
-    fn authorise(&mut self, text: &str, line: &Line<'_>) -> Result<(), Failure> {
+    fn authorise(&mut self, (text, payload): (&str, Option<&[u8]>), line: &Line<'_>) -> Result<(), Failure> {
         let Some(secret) = &self.state.secret else { return Ok(()) };
         match (&self.phase, &line.request) {
             (Phase::Open(..), _)
             | (Phase::New, Ok(Request::Hello(_)))
             | (Phase::Challenged { .. }, Ok(Request::Auth { .. })) => Ok(()),
-            _ if line.hmac.is_some_and(|hmac| auth::check_message(secret, text, hmac)) => Ok(()),
+            _ if line.hmac.is_some_and(|hmac| auth::check_message(secret, text, payload, hmac)) => Ok(()),
             _ => Err(Failure::new(
                 "auth_failed",
                 "the broker has a secret, which this request does not prove to know; set EPHEMERAL_SECRET, or the option secret, to the broker's",
@@ -482,6 +511,9 @@ fn is_closing(request: &Request<'_>) -> bool {
                 | Command::Append { .. }
                 | Command::Collect { .. }
                 | Command::Describe { .. }
+                | Command::Unsubscribe { .. }
+                | Command::Taken { .. }
+                | Command::ReplyTo { .. }
         ),
         _ => false,
     }

@@ -3,7 +3,7 @@ use super::notice::Notice;
 use super::options::Options;
 use super::outbox::{Delivery, Outbox};
 use super::{Notify, StopReason};
-use crate::engine::{Effect, Engine, Event, Micros, Report, SessionId, Ticket};
+use crate::engine::{Engine, Event, Micros, Report, SessionId, Ticket};
 use crate::protocol::auth::Secret;
 use serde_json::json;
 use std::cell::{Cell, RefCell};
@@ -97,7 +97,7 @@ impl State {
             (engine.take_events(), engine.take_effects(), engine.next_deadline())
         };
         for effect in effects {
-            let (Effect::Answer { session, .. } | Effect::Lost { session, .. }) = effect;
+            let session = effect.session();
             // Cloned, so that nothing is borrowed while somebody is woken.
             let outbox = self.outboxes.borrow().get(&session).cloned();
             if let Some(outbox) = outbox {

@@ -33,6 +33,7 @@ pub struct Summary {
     pub answers: u64,
     pub grants: u64,
     pub deadlocks: u64,
+    pub messages: u64,
     pub most_waits: usize,
     pub hash: u64,
     /// Whether there was an occasion for the planted bug.
@@ -106,6 +107,7 @@ impl Driver {
             answers: self.model.answers,
             grants: self.model.grants,
             deadlocks: self.model.deadlocks,
+            messages: self.model.topics.messages,
             most_waits: self.most_waits,
             hash: self.hash.finish(),
             planted: self.run.plant == Plant::Done,
@@ -258,6 +260,8 @@ impl Driver {
         self.model.end(&self.engine, true);
         let left = (self.engine.holds(), self.engine.waits(), self.engine.leases(), self.engine.sessions());
         ensure!(left == (0, 0, 0, 0), "all have gone, and left {left:?} (holds, waits, leases, sessions)");
+        let topics = self.engine.topics();
+        ensure!(topics == (0, 0, 0), "all have gone, and left {topics:?} (topics, inboxes, bytes)");
         let view = self.engine.inspect(self.now, None);
         for pool in &view.pools {
             ensure!(pool.held == 0 && pool.waiting == 0, "all have gone: {pool:?}");

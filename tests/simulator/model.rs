@@ -6,6 +6,7 @@ use crate::keys::Keys;
 use crate::lines::{Barrier, Limit, Permits, Queue};
 use crate::pools::{Lease, Pool};
 use crate::step::{POOLS, Step, VALUES, Want};
+use crate::topics::Topics;
 use ephemeral_broker::engine::{Effect, Engine, Error, Event, Micros, Reply, SessionId};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,6 +113,7 @@ pub struct Model {
     pub limits: Vec<Option<Limit>>,
     pub barriers: Vec<Barrier>,
     pub lists: Vec<Vec<String>>,
+    pub topics: Topics,
     /// Where somebody's time was over in this step: who was behind him may be too late in the same step.
     pub timed_out: BTreeSet<Line>,
     /// Who was given what another before it could use: that one must be served in the same step.
@@ -149,6 +151,7 @@ impl Model {
             limits: vec![None; 3],
             barriers: vec![Barrier::default(); 3],
             lists: vec![Vec::new(); 2],
+            topics: Topics::default(),
             timed_out: BTreeSet::new(),
             passed: Vec::new(),
             answers: 0,
@@ -323,6 +326,7 @@ impl Model {
                 ensure!(hold.due.is_some_and(|due| due <= self.now), "token {token} was lost before its time");
                 self.give_back(*token, false);
             }
+            effect => ensure!(self.topics.told(effect), "not known to the model: {effect:?}"),
         }
     }
 
@@ -334,6 +338,7 @@ impl Model {
         for ticket in self.waits_of.remove(&session).unwrap_or_default() {
             self.give_up(ticket);
         }
+        self.topics.closed(session);
         for token in self.holds_of.get(&session).cloned().unwrap_or_default() {
             self.give_back(token, !orderly);
         }
@@ -354,6 +359,7 @@ impl Model {
             return;
         }
         match *step {
+            Step::Topic(ref step) => self.topic_reply(step, outcome),
             Step::Renew { session, token, ttl } => match (self.own(session, token), outcome) {
                 (None, Err(Error::NotHeld { .. })) => {}
                 (Some(hold), Err(Error::Invalid { .. })) if !matches!(hold.what, Held::Value { .. }) => {}
@@ -445,6 +451,7 @@ impl Model {
         for (ticket, other) in std::mem::take(&mut self.passed) {
             ensure!(!self.pending.contains_key(&other), "request {ticket} overtook {other} in a pool");
         }
+        self.topics.end();
         self.barriers_settled();
         self.timed_out.clear();
         let over = |due: Option<&(Micros, u64)>| due.is_some_and(|&(due, _)| due <= self.now);

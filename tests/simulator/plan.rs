@@ -3,6 +3,7 @@
 use crate::model::{Held, Model};
 use crate::random::Random;
 use crate::step::{DEFINABLE, KEYS, Member, POOLS, Pattern, Step, VALUES, WORKERS, Want};
+use crate::topics::TopicStep;
 use ephemeral_broker::engine::{Policy, SessionId};
 use std::collections::VecDeque;
 
@@ -29,6 +30,7 @@ pub struct Plan {
     gone: Option<SessionId>,
     /// A token that may be held no more.
     old_token: u64,
+    last_message: u64,
 }
 
 impl Plan {
@@ -51,6 +53,7 @@ impl Plan {
             items: 0,
             gone: None,
             old_token: u64::MAX,
+            last_message: 0,
         };
         for _ in 0..DEFINABLE {
             let sized = random.percent(30);
@@ -87,6 +90,10 @@ impl Plan {
         }
         if self.sessions.len() < self.least_sessions || (self.sessions.len() < 60 && random.below(150) == 0) {
             return Step::Open { process: random.below(12), thread: random.between(0, 2) };
+        }
+        if random.percent(15) {
+            let session = self.session(random);
+            return Step::Topic(TopicStep::plan(random, &model.topics, session, &mut self.last_message));
         }
         match random.below(1000) {
             at if at < self.asking => self.ask(random, model),

@@ -27,6 +27,10 @@ pub enum Plant {
     ForgetParty,
     /// A token is given again.
     TokenAgain,
+    /// A message is not told.
+    LoseMessage,
+    /// Two messages of an inbox change places.
+    SwapMessages,
     /// It is done.
     Done,
 }
@@ -126,6 +130,19 @@ impl Plant {
                 let arrived = |effect: &Effect| matches!(effect, Effect::Answer { outcome: Ok(Reply::Arrived { index, .. }), .. } if *index > 0);
                 let last = effects.iter().rposition(arrived)?;
                 effects.remove(last);
+            }
+            Plant::LoseMessage => {
+                let at = effects.iter().rposition(|effect| matches!(effect, Effect::Message { .. }))?;
+                effects.remove(at);
+            }
+            Plant::SwapMessages => {
+                let inbox = |effect: &Effect| match effect {
+                    Effect::Message { subscription, .. } => Some(*subscription),
+                    _ => None,
+                };
+                let at =
+                    effects.windows(2).position(|two| inbox(&two[0]).is_some() && inbox(&two[0]) == inbox(&two[1]))?;
+                effects.swap(at, at + 1);
             }
             Plant::TokenAgain => {
                 let old = *model.holds.first_key_value()?.0;

@@ -1,5 +1,6 @@
 //! What is done to the engine: owned, so that it can be shown again, and by numbers in place of names, so that the model compares numbers.
 
+use crate::topics::TopicStep;
 use ephemeral_broker::engine::{Ask, Command, Condition, Policy, PoolSpec, SessionId, Value};
 
 /// The first four may be defined as pools; the others are leased without bound.
@@ -92,6 +93,7 @@ pub enum Step {
         orderly: bool,
     },
     Tick,
+    Topic(TopicStep),
     Cancel {
         session: SessionId,
         ticket: u64,
@@ -258,6 +260,7 @@ impl Step {
     pub fn command(&self) -> Option<(Option<SessionId>, Command<'_>)> {
         let anybody = None;
         Some(match *self {
+            Step::Topic(ref step) => step.command(),
             Step::Get { key } => (anybody, Command::Get { key: KEYS[key].into() }),
             Step::GetVersion { key } => (anybody, Command::GetVersion { key: KEYS[key].into() }),
             Step::Has { key } => (anybody, Command::Has { key: KEYS[key].into() }),

@@ -17,7 +17,7 @@ let foreign
  */
 function adopt(value, sample) {
   foreign ??= Object.getPrototypeOf(sample()) !== Object.prototype
-  if (foreign && 0) adoptAll([value])
+  if (foreign) adoptAll([value])
   return value
 }
 
