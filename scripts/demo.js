@@ -88,7 +88,11 @@ function installChrome() {
       ? [['brew', ['install', '--cask', 'chromium', 'chromedriver']]]
       : process.getuid?.() === 0
         ? [
-            ['apt-get', ['update'], ['install', '--yes', '--no-install-recommends', 'chromium', 'chromium-driver']],
+            [
+              'apt-get',
+              ['update'],
+              ['install', '-o', 'DPkg::Lock::Timeout=300', '--yes', '--no-install-recommends', 'chromium', 'chromium-driver']
+            ],
             ['apk', ['add', 'chromium', 'chromium-chromedriver']],
             ['dnf', ['install', '--assumeyes', 'chromium', 'chromedriver']],
             ['pacman', ['-Sy', '--noconfirm', 'chromium']]

@@ -5,6 +5,7 @@
 
 const { execFileSync, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
+const os = require('node:os')
 const path = require('node:path')
 
 const cache = path.join(__dirname, '..', '..', 'node_modules', '.cache', 'ephemeral-broker-runners')
@@ -76,8 +77,10 @@ function go() {
   return ensure(() => {
     if (!works('go', ['version'])) {
       if (!isCi || process.getuid?.() !== 0 || !works('apt-get', ['--version'])) throw new Error('go is not installed')
-      execute('apt-get', ['update'])
-      execute('apt-get', ['install', '-y', '--no-install-recommends', 'golang-go'])
+      // Not beside other tests that install something.
+      const lock = path.join(os.tmpdir(), 'ephemeral-broker-apt.lock')
+      execute('flock', [lock, 'apt-get', 'update'])
+      execute('flock', [lock, 'apt-get', 'install', '-y', '--no-install-recommends', 'golang-go'])
     }
     return 'go'
   })
