@@ -3,6 +3,7 @@
 
 const { Client } = require('../client.js')
 const { Flow, runFlow } = require('../flow.js')
+const { ends } = require('../plugin/ends.js')
 
 /** This thread's connection: what it holds is given back when the thread is gone. @type {InstanceType<typeof Client> | null} */
 let client = null
@@ -23,6 +24,8 @@ async function releaseAll() {
   client = null
   await before?.close()
 }
+
+ends.add(releaseAll)
 
 /**
  * Asks for something as a line of work that holds nothing. Whoever waits may be about to call a release function, here or in another test: which of what is held is

@@ -2,6 +2,7 @@
 'use strict'
 
 const { serialize } = require('../structured-clone.js')
+const { ends } = require('./ends.js')
 const { fileUrl, nextId } = require('./identity.js')
 const { Registration } = require('./shared-worker.js')
 
@@ -68,10 +69,11 @@ class TestFile {
   }
 
   async #tearDown() {
-    const ends = await Promise.allSettled([...this.#registrations.values()].map(registration => registration.end()))
+    const ended = await Promise.allSettled([...this.#registrations.values()].map(registration => registration.end()))
+    await Promise.allSettled([...ends].map(end => end()))
     void this.#client?.close()
     this.#onEnd()
-    const errors = ends.flatMap(end => (end.status === 'fulfilled' ? end.value : [end.reason]))
+    const errors = ended.flatMap(end => (end.status === 'fulfilled' ? end.value : [end.reason]))
     if (errors.length > 1) throw new AggregateError(errors, `${errors.length} teardowns of ${this.file} failed`)
     if (errors.length === 1) throw errors[0]
   }
