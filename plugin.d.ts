@@ -168,8 +168,12 @@ export interface TestFile {
   readonly file: string
   /** Settles when every program is available that the file has registered. */
   available(): Promise<void>
-  /** Runs the teardowns that the file has registered, and disconnects. Once, however often it is called. @throws what they threw, all of it. */
-  teardown(): Promise<void>
+  /**
+   * Runs the teardowns that the file has registered, and disconnects. Once, however often it is called.
+   * Where nobody stops the broker at the end of a run, `finished` is how long, in ms, to wait for what the programs do about its end. Else they do it meanwhile.
+   * @throws what they threw, all of it.
+   */
+  teardown(options?: { finished?: number }): Promise<void>
 }
 
 /**

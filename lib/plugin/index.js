@@ -30,7 +30,12 @@ function testFile(url) {
     throw new BrokerError('invalid_option', `testFile takes the path or the URL of a test file, not ${show(url)}`)
   }
   const begun = begin(url)
-  return { id: begun.id, file: begun.file, available: () => begun.available(), teardown: () => begun.teardown() }
+  return {
+    id: begun.id,
+    file: begun.file,
+    available: () => begun.available(),
+    teardown: (/** @type {{ finished?: number }} */ options = {}) => begun.teardown(options)
+  }
 }
 
 /**

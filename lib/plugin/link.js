@@ -93,16 +93,20 @@ class Link {
 
   /**
    * Takes leave, after all that was published.
-   * @returns {Promise<void>} settles when it is written
+   * @param {number} finished ms that the program's teardowns for this test worker are waited for
+   * @returns {Promise<void>} settles when it is written, or they have run
    * @throws {BrokerError} `timeout`: the program does not read
    */
-  async detach() {
+  async detach(finished) {
     if (this.#detached) return
     this.#detached = true
     const channel = this.#channel
     if (!channel?.open) return
     channel.hold(true)
-    if (this.#ready) channel.outbox.frame(TYPES.detach)
+    if (this.#ready) {
+      channel.outbox.frame(TYPES.detach)
+      if (finished > 0) await channel.ended(finished)
+    }
     let late = false
     const giveUp = () => {
       late = true

@@ -88,8 +88,12 @@ class Registration {
     this.#teardowns.push(fn)
   }
 
-  /** Runs the teardowns, the last one first, and takes leave. @returns {Promise<unknown[]>} what they threw */
-  async end() {
+  /**
+   * Runs the teardowns, the last one first, and takes leave.
+   * @param {number} finished ms that the program's teardowns for this test worker are waited for
+   * @returns {Promise<unknown[]>} what they threw
+   */
+  async end(finished) {
     const errors = []
     for (const fn of this.#teardowns.splice(0).reverse()) {
       try {
@@ -99,7 +103,7 @@ class Registration {
       }
     }
     if (this.#state !== 'lost') this.#state = 'detached'
-    await this.#link.detach()
+    await this.#link.detach(finished)
     return errors
   }
 

@@ -56,9 +56,12 @@ class TestFile {
     }
   }
 
-  /** @returns {Promise<void>} */
-  teardown() {
-    this.#end ??= this.#tearDown()
+  /**
+   * @param {{ finished?: number }} [options] `finished`: ms that programs' teardowns for this test worker are waited for
+   * @returns {Promise<void>}
+   */
+  teardown({ finished = 0 } = {}) {
+    this.#end ??= this.#tearDown(finished)
     return this.#end
   }
 
@@ -68,8 +71,9 @@ class TestFile {
     return this.#client
   }
 
-  async #tearDown() {
-    const ended = await Promise.allSettled([...this.#registrations.values()].map(registration => registration.end()))
+  /** @param {number} finished */
+  async #tearDown(finished) {
+    const ended = await Promise.allSettled([...this.#registrations.values()].map(registration => registration.end(finished)))
     await Promise.allSettled([...ends].map(end => end()))
     void this.#client?.close()
     this.#onEnd()

@@ -1,7 +1,7 @@
 // @ts-check
 'use strict'
 
-const { setImmediate } = require('node:timers')
+const { clearTimeout, setImmediate, setTimeout } = require('node:timers')
 const { FrameReader, HEADER, MAX_FRAME, MESSAGE_HEADER, TYPES } = require('./frames.js')
 const { Outbox } = require('./outbox.js')
 
@@ -74,6 +74,25 @@ class Channel {
       if (this.#socket.destroyed) resolve()
       else this.#socket.end(() => resolve())
     })
+  }
+
+  /**
+   * Sends all that was written and waits for the other side to end.
+   * @param {number} limit ms, after which it is not waited for any more
+   * @returns {Promise<void>}
+   */
+  async ended(limit) {
+    this.outbox.flush()
+    if (!this.#socket.destroyed) {
+      await new Promise(resolve => {
+        const timer = setTimeout(resolve, limit)
+        this.#socket.once('close', () => {
+          clearTimeout(timer)
+          resolve(undefined)
+        })
+      })
+    }
+    await this.end()
   }
 
   destroy() {

@@ -155,10 +155,13 @@ class Connection {
   }
 
   /** @param {boolean} lost */
-  #onEnd(lost) {
-    if (this.#member) void this.#program.leave(this.#member, { lost })
+  async #onEnd(lost) {
     if (lost) this.onClose()
-    else void this.channel.end()
+    const left = this.#member && this.#program.leave(this.#member, { lost })
+    if (lost) return
+    // Its end tells whoever waits that the teardowns have run.
+    await left
+    await this.channel.end()
   }
 }
 
