@@ -191,6 +191,26 @@ describe('a test worker that ends', () => {
   })
 })
 
+test('who asks for that waits until programs are done with a test file', async t => {
+  await startHost(t)
+  const mark = `${write(t, '')}.mark`
+  const file = program(
+    t,
+    `main.ready()
+    for await (const worker of main.testWorkers()) {
+      worker.teardown(async () => {
+        await new Promise(resolve => setTimeout(resolve, 100))
+        ;(await import('node:fs')).writeFileSync(${JSON.stringify(mark)}, 'done')
+      })
+      worker.publish('ready')
+    }`
+  )
+  const begun = begin(t)
+  await register(file).subscribe().next()
+  await begun.teardown({ finished: 10_000 })
+  assert.equal(fs.readFileSync(mark, 'utf8'), 'done')
+})
+
 describe('stop()', () => {
   test('waits for the teardowns of test workers that are still there', async t => {
     const { broker } = await startHost(t)
@@ -231,6 +251,36 @@ describe('stop()', () => {
     assert.ok(took > 4900 && took < 8000, `${took} ms`)
     assert.deepEqual(sharedWorkerErrors.map(({ filename }) => filename).sort(), [files[0], files[2]].sort())
     for (const { message } of sharedWorkerErrors) assert.match(message, /was not done with its teardowns after 5 s/)
+  })
+
+  test("runs the program's own teardowns last, the exit handlers of its thread after them", async t => {
+    const { broker } = await startHost(t)
+    const log = `${write(t, '')}.log`
+    const file = program(
+      t,
+      `const { appendFileSync } = await import('node:fs')
+      const note = text => appendFileSync(${JSON.stringify(log)}, text + '\\n')
+      const later = async text => { await new Promise(resolve => setImmediate(resolve)); note(text) }
+      main.teardown(() => later('own, first'))
+      main.teardown(() => { note('own, that throws'); throw new Error('too late') })
+      const early = main.teardown(() => note('own, run early'))
+      process.on('exit', () => note('exit'))
+      main.ready()
+      await early()
+      for await (const worker of main.testWorkers()) {
+        worker.teardown(() => later('of the test worker'))
+        worker.publish('ready')
+      }`
+    )
+    begin(t)
+    await register(file).subscribe().next()
+    const { sharedWorkerErrors } = await broker.stop()
+    const expected = ['own, run early', 'of the test worker', 'own, that throws', 'own, first', 'exit']
+    assert.deepEqual(fs.readFileSync(log, 'utf8').trim().split('\n'), expected)
+    assert.deepEqual(
+      sharedWorkerErrors.map(({ message }) => message),
+      ['too late']
+    )
   })
 
   test('reports what such a teardown throws', async t => {
