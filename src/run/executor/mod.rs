@@ -3,6 +3,7 @@
 //! [`dispatch`] is the workers' loop; a worker has a [`place`] with directories and [`server`]s, and runs one [`attempt`] after the other.
 
 mod attempt;
+mod commons;
 mod context;
 mod directory;
 mod dispatch;
@@ -25,10 +26,11 @@ use super::plan::{Millis, Plan};
 use super::report::{RunError, SetupStep};
 use super::schedule::Schedule;
 use crate::process::{Host, Redactor};
+use commons::Commons;
 use context::Context;
 use dispatch::{Dispatcher, STOPPED};
 use memory::Memory;
-use place::{Commons, Place};
+use place::Place;
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};

@@ -1,83 +1,17 @@
 //! What a worker has: directories and servers, each for as long as its scope lasts.
 
+use super::commons::{Commons, dispose};
 use super::context::{Context, Environment};
 use super::directory::Directory;
 use super::server::{Failed, Server, Wanted};
 use super::setup;
 use super::stop::Stop;
-use super::template::{Values, escape_pattern};
-use crate::run::plan::{Isolation, Keep, Reset, Scope, Server as Spec, Settings, Test};
+use super::template::{Values, escape_pattern, from_folder};
+use crate::run::plan::{Isolation, Reset, Scope, Server as Spec, Settings, Test};
 use crate::run::report::{Event, SetupStep};
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
-use tokio::sync::Notify;
-
-/// What the whole run shares.
-#[derive(Default)]
-pub(super) struct Commons {
-    /// Held while somebody starts or ends something here.
-    turn: tokio::sync::Mutex<()>,
-    dir: RefCell<Option<Directory>>,
-    servers: RefCell<BTreeMap<usize, Rc<Server>>>,
-    restarts: Cell<u32>,
-    /// By server, one of the whole run or one a worker.
-    starts: RefCell<BTreeMap<usize, Starts>>,
-    /// A start was successful, or failed.
-    started: Notify,
-}
-
-/// How starts of a server went.
-#[derive(Default)]
-struct Starts {
-    under_way: usize,
-    /// One was successful.
-    successful: bool,
-}
-
-impl Commons {
-    fn begin_start(&self, index: usize) {
-        self.starts.borrow_mut().entry(index).or_default().under_way += 1;
-    }
-
-    fn end_start(&self, index: usize, successful: bool) {
-        let mut starts = self.starts.borrow_mut();
-        let starts = starts.entry(index).or_default();
-        starts.under_way -= 1;
-        starts.successful |= successful;
-        self.started.notify_waiters();
-    }
-
-    /// Whether no worker can start it: answered when none tries any more.
-    async fn is_broken(&self, index: usize) -> bool {
-        loop {
-            let started = self.started.notified();
-            tokio::pin!(started);
-            started.as_mut().enable();
-            match self.starts.borrow().get(&index) {
-                None => return true,
-                Some(starts) if starts.successful => return false,
-                Some(starts) if starts.under_way == 0 => return true,
-                Some(_) => {}
-            }
-            started.await;
-        }
-    }
-
-    /// Ends its servers, the last first, and removes its directory.
-    pub(super) async fn close(&self, context: &Context) {
-        let servers = std::mem::take(&mut *self.servers.borrow_mut());
-        for server in servers.into_values().rev().filter_map(|server| Rc::try_unwrap(server).ok()) {
-            server.stop().await;
-        }
-        let dir = self.dir.borrow_mut().take();
-        if let Some(dir) = dir {
-            dispose(context, dir);
-        }
-    }
-}
 
 /// Why a worker cannot run a test.
 pub(super) enum Unready {
@@ -484,24 +418,6 @@ impl Place {
     }
 }
 
-/// A path from the root as it is from another folder, which is where commands run.
-fn from_folder(root: &Path, file: &str, folder: &Path) -> String {
-    let Ok(below) = folder.strip_prefix(root) else { return root.join(file).to_string_lossy().into_owned() };
-    let mut steps = below.components().peekable();
-    let mut rest = Path::new(file).components();
-    while let Some(step) = steps.peek() {
-        let mut further = rest.clone();
-        if further.next().as_ref() != Some(step) {
-            break;
-        }
-        rest = further;
-        steps.next();
-    }
-    let up = steps.map(|_| "..".to_string());
-    let down = rest.map(|part| part.as_os_str().to_string_lossy().into_owned());
-    up.chain(down).collect::<Vec<_>>().join("/")
-}
-
 /// What isolation means for directories.
 fn scope_of(isolation: Isolation) -> Scope {
     match isolation {
@@ -519,34 +435,5 @@ fn announce(values: &mut Values, spec: &Spec, server: &Server) {
         .set_if(&format!("{}.url", spec.name), server.url.clone());
     if spec.main {
         values.set_if("port", port).set_if("url", server.url.clone());
-    }
-}
-
-fn dispose(context: &Context, dir: Directory) {
-    let keep = match context.plan.dir.keep {
-        Keep::Never => false,
-        Keep::Failure => dir.failed,
-        Keep::Always => true,
-    };
-    if keep {
-        context.kept.borrow_mut().push(dir.text());
-    } else {
-        dir.remove();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::from_folder;
-    use std::path::Path;
-
-    #[test]
-    fn files_are_named_from_where_commands_run() {
-        let from = |file, folder: &str| from_folder(Path::new("/r"), file, Path::new(folder));
-        assert_eq!(from("a/b.js", "/r"), "a/b.js");
-        assert_eq!(from("a/b.js", "/r/a"), "b.js");
-        assert_eq!(from("a/b.js", "/r/a/c"), "../b.js");
-        assert_eq!(from("b.js", "/r/a/c"), "../../b.js");
-        assert_eq!(from("a/b.js", "/elsewhere"), "/r/a/b.js");
     }
 }

@@ -6,6 +6,7 @@
 use super::context::Environment;
 use crate::run::plan::Command;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Values by name.
 #[derive(Debug, Clone, Default)]
@@ -131,6 +132,24 @@ pub(super) fn escape_pattern(name: &str) -> String {
     pattern
 }
 
+/// A path from the root as it is from another folder, which is where commands run.
+pub(super) fn from_folder(root: &Path, file: &str, folder: &Path) -> String {
+    let Ok(below) = folder.strip_prefix(root) else { return root.join(file).to_string_lossy().into_owned() };
+    let mut steps = below.components().peekable();
+    let mut rest = Path::new(file).components();
+    while let Some(step) = steps.peek() {
+        let mut further = rest.clone();
+        if further.next().as_ref() != Some(step) {
+            break;
+        }
+        rest = further;
+        steps.next();
+    }
+    let up = steps.map(|_| "..".to_string());
+    let down = rest.map(|part| part.as_os_str().to_string_lossy().into_owned());
+    up.chain(down).collect::<Vec<_>>().join("/")
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -171,5 +190,15 @@ mod tests {
     #[test]
     fn a_backslash_means_something_to_the_shell_alone() {
         assert_eq!(values().fill(r"C:\{port}"), r"C:\9000");
+    }
+
+    #[test]
+    fn files_are_named_from_where_commands_run() {
+        let from = |file, folder: &str| from_folder(Path::new("/r"), file, Path::new(folder));
+        assert_eq!(from("a/b.js", "/r"), "a/b.js");
+        assert_eq!(from("a/b.js", "/r/a"), "b.js");
+        assert_eq!(from("a/b.js", "/r/a/c"), "../b.js");
+        assert_eq!(from("b.js", "/r/a/c"), "../../b.js");
+        assert_eq!(from("a/b.js", "/elsewhere"), "/r/a/b.js");
     }
 }
