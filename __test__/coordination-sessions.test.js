@@ -197,7 +197,7 @@ describe('the report of stop', { timeout: TIMEOUT }, () => {
   })
 
   test('is short where there is much, and empty where there was nothing', async t => {
-    const empty = { leaked: [], leakedCount: 0, longestWaits: [], pools: [] }
+    const empty = { leaked: [], leakedCount: 0, longestWaits: [], pools: [], sharedWorkerErrors: [] }
     const broker = new Broker({ logLevel: 'silent' })
     assert.deepEqual(await broker.stop(), empty)
     await broker.start()
