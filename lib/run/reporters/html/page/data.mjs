@@ -61,7 +61,7 @@ export function readReport() {
     servers: list(bare.servers, serverDefaults),
     waits: list(bare.waits, { id: null, worker: null }),
     stops: list(bare.stops, {}),
-    broker: bare.broker ? { leaked: [], leakedCount: 0, longestWaits: [], pools: [], ...bare.broker } : null
+    broker: bare.broker ? { leaked: [], leakedCount: 0, longestWaits: [], pools: [], sharedWorkerErrors: [], ...bare.broker } : null
   }
   giveWaits(report)
   return report
