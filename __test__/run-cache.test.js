@@ -97,6 +97,23 @@ describe('a result counts again', () => {
   })
 })
 
+test('a server that may have read a file while it held something else proves nothing later either', async t => {
+  // `a` lasts until the change has been seen, at a check for the sake of `c`; `b` begins after that, so only what it relies on is older.
+  const tests = [
+    { name: 'a', run: 'cp src/x kept; echo other > src/x; cp kept src/x; sleep 4.5' },
+    { name: 'c', run: 'sleep 1' },
+    { name: 'b', run: 'true' }
+  ]
+  const server = { command: 'echo up; exec sleep 100', port: /** @type {const} */ (false), ready: { log: 'up' } }
+  const overrides = [{ where: { test: ':b$' }, dependsOn: ['tests:a'] }]
+  const root = folder(t, FILES)
+  /** @type {RunConfig} */
+  const config = { tests, workers: 2, server, overrides, cache: TWO.cache, gracePeriod: '1s' }
+  const passed = { a: 'passed', b: 'passed', c: 'passed' }
+  assert.deepEqual((await runIn(root, config)).statuses, passed)
+  assert.deepEqual((await runIn(root, config)).statuses, passed)
+})
+
 describe('a test is run again, and told why', () => {
   test('after each change that may matter', async t => {
     const root = folder(t, { ...FILES, 'template/file': '1', 'package-lock.json': '1', tool: '1' })
