@@ -3,6 +3,7 @@
 
 const { EventEmitter } = require('node:events')
 const { BrokerError, fromNative } = require('./errors.js')
+const { END } = require('./internals.js')
 const native = require('./native.js')
 const { kinds, readOptions } = require('./options.js')
 
@@ -182,6 +183,10 @@ class Broker extends EventEmitter {
 
   async [Symbol.asyncDispose]() {
     await this.stop()
+  }
+
+  [END]() {
+    this.#native?.dispose()
   }
 
   /** @param {boolean} hold */

@@ -21,6 +21,7 @@ const { kinds } = require('./options.js')
  * - `undo`: what to send when its reply comes although it was given up. Having one, it is cancelled with the broker.
  * - `payload`: bytes that follow the request.
  * - `refused`: what an error reply means, if it is no error.
+ * - `byHand`: what it grants is kept until it is given back by hand, though it is not asked for with `hold`.
  * - `members`: the options there are beside those of every request; absent: not looked at.
  * @typedef {{
  *   label: string,
@@ -31,6 +32,7 @@ const { kinds } = require('./options.js')
  *   undo?: (reply: Reply) => string[],
  *   payload?: Uint8Array,
  *   refused?: (reply: Reply) => any,
+ *   byHand?: boolean,
  *   members?: readonly string[]
  * }} Ask
  */
@@ -46,6 +48,11 @@ class Calls {
   #connection
   #timeout
   #wait
+  /**
+   * What is to be told of grants that are given back by hand. Asked when they are asked for, told with their replies.
+   * @type {(() => { granted: (token: number) => void } | null) | null}
+   */
+  taker = null
 
   /**
    * @param {import('./connection.js').Settings} settings
@@ -133,11 +140,7 @@ class Calls {
    * @returns {any}
    */
   askSync(make, options, ...args) {
-    const given = checked(options ?? {})
-    const ask = make(this, given, ...args)
-    // The thread stands still: whatever is held here is not released meanwhile.
-    const { body, timeout, more } = this.#prepare(ask, given, this.#connection.holdings.tokens())
-    return this.#connection.requestSync(body, ask.decode, undefined, timeout, more)
+    return this.#askSync(make, options, args)
   }
 
   /**
@@ -149,7 +152,23 @@ class Calls {
    */
   holdSync(make, options, ...args) {
     const flow = enterFlow()
-    return flow.keep(this.askSync(make, options, ...args), this.#connection.holdings)
+    return flow.keep(this.#askSync(make, options, args, true), this.#connection.holdings)
+  }
+
+  /**
+   * @template {any[]} A
+   * @param {(calls: Calls, options: any, ...args: A) => Ask} make
+   * @param {any} options
+   * @param {A} args
+   * @param {boolean} [byHand]
+   * @returns {any}
+   */
+  #askSync(make, options, args, byHand) {
+    const given = checked(options ?? {})
+    const ask = make(this, given, ...args)
+    // The thread stands still: whatever is held here is not released meanwhile.
+    const { body, timeout, more } = this.#prepare(ask, given, this.#connection.holdings.tokens())
+    return this.#connection.requestSync(body, this.#told(ask.decode, byHand || ask.byHand), undefined, timeout, more)
   }
 
   /**
@@ -170,12 +189,27 @@ class Calls {
       const isKnown = flow !== undefined && !(flow === holder && flow.isFirst)
       const within = isKnown ? flow.tokens(holdings) : holdings.suspected()
       const { body, timeout, more } = this.#prepare(ask, given, within, !isKnown && within.length > 0)
-      const { decode } = ask
+      const decode = this.#told(ask.decode, holder !== undefined || ask.byHand)
       // With the reply, not with its promise: whoever is told of the grant asks as one that has it.
       const kept = holder ? (/** @type {[Reply, any, any]} */ ...reply) => holder.keep(decode(...reply), holdings) : decode
       return this.#connection.request(body, kept, undefined, timeout, given.signal, more)
     } catch (error) {
       return Promise.reject(error)
+    }
+  }
+
+  /**
+   * @param {Ask['decode']} decode
+   * @param {boolean | undefined} byHand
+   * @returns {Ask['decode']}
+   */
+  #told(decode, byHand) {
+    const taker = byHand ? this.taker?.() : null
+    if (!taker) return decode
+    return (reply, ...more) => {
+      const granted = decode(reply, ...more)
+      for (const { token } of reply.leases ?? [reply]) if (typeof token === 'number') taker.granted(token)
+      return granted
     }
   }
 

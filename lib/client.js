@@ -3,6 +3,7 @@
 
 const { Calls } = require('./calls.js')
 const { ASK } = require('./host-calls.js')
+const { CALLS } = require('./internals.js')
 const { BrokerError, show } = require('./errors.js')
 const native = require('./native.js')
 const operations = require('./operations.js')
@@ -71,6 +72,11 @@ class Client {
     this.pipe = path
     const wishes = { compression, compressionThreshold }
     this.#calls = new Calls({ pipe: path, name, timeout, debug, secret: secret || null, wishes }, wait)
+  }
+
+  /** For parts of this package that look deeper. */
+  get [CALLS]() {
+    return this.#calls
   }
 
   get connected() {

@@ -43,6 +43,11 @@ class Holdings {
   }
 
   /** @param {number} token */
+  has(token) {
+    return this.#held.has(token)
+  }
+
+  /** @param {number} token */
   takeByHand(token) {
     if (this.#held.has(token)) this.#byHand.add(token)
   }

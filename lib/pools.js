@@ -178,7 +178,9 @@ function lease(_calls, options, key, workerId, ttl) {
     decode: reply => reply.value,
     waits: 'timeout',
     // What was not waited for may be this worker's from before.
-    undo: ({ token, waited }) => (waited > 0 && !options.detached ? [releaseBody(token)] : [])
+    undo: ({ token, waited }) => (waited > 0 && !options.detached ? [releaseBody(token)] : []),
+    // A detached one is meant to outlive its worker.
+    byHand: !options.detached
   }
 }
 

@@ -129,6 +129,7 @@ function take(calls, _options, name, untilDone) {
     decode: reply => (reply.none || reply.done ? null : new Job(calls, reply)),
     waits: 'wait',
     undo: giveBack,
+    byHand: true,
     members: []
   }
 }

@@ -123,4 +123,4 @@ function count(text, what) {
   return text.split(what).length - 1
 }
 
-module.exports = { FIVE, ROOT, TEN, count, makeProject }
+module.exports = { FIVE, Project, ROOT, TEN, count, link, makeProject }

@@ -6,11 +6,10 @@
 const { randomBytes } = require('node:crypto')
 const { Broker } = require('../broker.js')
 const { Client } = require('../client.js')
+const { declareRates, declareValues } = require('../declare.js')
 
 /** From how long on a wait is told of, in ms: what is shorter cannot be seen in a report. */
 const LONG_WAIT = 50
-/** A year: while the run lasts. */
-const FOR_THE_RUN = 365 * 24 * 60 * 60 * 1000
 
 /** @typedef {import('./config/index.js').ResolvedConfig} Config */
 
@@ -69,19 +68,8 @@ class Hosting {
 
   /** @param {InstanceType<typeof Client>} client */
   async #declare(client) {
-    const { rateLimits, values } = this.config
-    for (const [name, { perSecond, perMinute, burst }] of Object.entries(rateLimits)) {
-      // A rate a second is what `throttle(name)` means in tests; one a minute besides has a name of its own.
-      const limits = []
-      if (perSecond !== undefined) limits.push({ name, ...rate(perSecond, 1000), burst })
-      if (perMinute !== undefined) limits.push({ name: limits.length === 0 ? name : `${name}/minute`, ...rate(perMinute, 60_000), burst })
-      for (const { name: limit, ...terms } of limits) await client.limit(limit, terms)
-      this.#rates.set(
-        name,
-        limits.map(limit => limit.name)
-      )
-    }
-    for (const [name, value] of Object.entries(values)) await client.set(name, value, FOR_THE_RUN)
+    this.#rates = await declareRates(client, this.config.rateLimits)
+    await declareValues(client, this.config.values)
   }
 }
 
@@ -100,15 +88,6 @@ function inOwnEnvironment(start) {
     if (before === undefined) delete process.env.EPHEMERAL_PIPE
     else process.env.EPHEMERAL_PIPE = before
   }
-}
-
-/**
- * A limit counts in whole numbers: half a start a second is one in two.
- * @param {number} count
- * @param {number} per ms
- */
-function rate(count, per) {
-  return count >= 1 ? { max: Math.floor(count), per: (per * Math.floor(count)) / count } : { max: 1, per: per / count }
 }
 
 module.exports = { Hosting }

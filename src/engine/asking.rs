@@ -77,7 +77,8 @@ impl Engine {
         if self.waits.find(session, ticket) != Some(id) {
             return Ok(());
         }
-        self.waits.set_origin(id, last_token, terms);
+        let test = self.sessions.get(session).and_then(|session| session.test.clone());
+        self.waits.set_origin(id, last_token, terms, test);
         if patience == Some(0) {
             self.time_is_over(now, id);
         } else if let Some(error) = self.deadlock(id) {
@@ -147,6 +148,12 @@ impl Engine {
     /// Answers a wait, which is over with that.
     pub(super) fn finish(&mut self, now: Micros, id: WaitId, outcome: Result<Reply<'static>, Error>) {
         self.note_wait(now, id);
+        // Where a session does several things at once, it may have gone on to something else since it asked.
+        if let (Some(test), Ok(reply)) = (self.waits.get(id).and_then(|wait| wait.test.clone()), &outcome) {
+            for token in reply.tokens() {
+                self.holds.set_test(token, &test);
+            }
+        }
         if let Some((session, ticket)) = self.remove(id) {
             self.effects.push(Effect::Answer { session, ticket, outcome });
         }
@@ -248,7 +255,8 @@ impl Engine {
     pub(super) fn hold(&mut self, now: Micros, session: SessionId, what: Held, ttl: Option<Micros>) -> Token {
         let token = self.next_token();
         let test = self.sessions.get(session).and_then(|session| session.test.clone());
-        self.holds.insert(Hold { session, token, since: now, test, ttl, what });
+        let kept = matches!(what, Held::Reservation);
+        self.holds.insert(Hold { session, token, since: now, test, ttl, what, kept });
         token
     }
 

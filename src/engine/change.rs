@@ -88,6 +88,8 @@ impl Engine {
                 self.take_back_numbers();
                 Ok(Reply::Released(released))
             }
+            Command::Keep { token } => Ok(Reply::KeptHold(self.keep(session, token))),
+            Command::Leak { token } => Ok(Reply::Leaked(self.leak(now, session, token))),
             Command::Discard { token, reason } => self.discard(now, session, token, reason.as_deref()),
             Command::Reserve { space, values } => self.reserve(now, session, &space, &values),
             Command::Unreserve { space, values } => Ok(Reply::Unreserved(self.unreserve(session, &space, &values))),

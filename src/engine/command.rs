@@ -2,6 +2,7 @@ use super::hold::Token;
 use super::inbox::{Backlog, Payload, Replies};
 use super::pool::Policy;
 use super::queue::Failure;
+use super::views::Leak;
 use super::{Action, Micros};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -58,6 +59,8 @@ pub enum Command<'a> {
     Publish { topic: Cow<'a, str>, payload: Payload<'a>, replies: Option<Replies> },
     Renew { token: Token, ttl: Option<f64> },
     ReleaseToken { token: Token, amount: Option<u32> },
+    Keep { token: Token },
+    Leak { token: Token },
     Discard { token: Token, reason: Option<Cow<'a, str>> },
     Reserve { space: Cow<'a, str>, values: Vec<&'a str> },
     Unreserve { space: Cow<'a, str>, values: Vec<&'a str> },
@@ -105,6 +108,8 @@ impl Command<'_> {
             Command::AddToPool(_) => Action::AddToPool,
             Command::Push { .. } => Action::Push,
             Command::Limit { .. } => Action::Limit,
+            Command::Keep { .. } => Action::Keep,
+            Command::Leak { .. } => Action::Leak,
             Command::Renew { .. } => Action::Renew,
             Command::Discard { .. } => Action::Discard,
             Command::Reserve { .. } => Action::Reserve,
@@ -188,6 +193,8 @@ pub enum Reply<'a> {
     Exists(bool),
     Leased(Granted),
     Released(bool),
+    KeptHold(bool),
+    Leaked(Option<Leak>),
     Number(f64),
     Length(usize),
     Items { items: Vec<&'a str>, length: usize, next: Option<usize> },
@@ -213,4 +220,16 @@ pub enum Reply<'a> {
     Subscribed(u64),
     Unsubscribed(bool),
     Delivered(bool),
+}
+
+impl Reply<'_> {
+    /// What it grants.
+    pub(super) fn tokens(&self) -> Vec<Token> {
+        match self {
+            Reply::Held { token, .. } | Reply::Run { token, .. } | Reply::Item { token, .. } => vec![*token],
+            Reply::Kept { token: Some(token), .. } => vec![*token],
+            Reply::Leases { leases, .. } => leases.iter().map(|lease| lease.token).collect(),
+            _ => Vec::new(),
+        }
+    }
 }

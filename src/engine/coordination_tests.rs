@@ -316,3 +316,58 @@ fn a_wait_granted_at_the_moment_its_time_is_over_is_granted() {
     world.engine.tick(10 * MS);
     assert_eq!(world.granted(), [wait]);
 }
+
+#[test]
+fn what_is_forgotten_is_told_and_given_back() {
+    let mut world = World::new();
+    let [a, b] = ["a", "b"].map(|name| world.session(name));
+    world.pool(a, "p", &["1"]);
+    world.apply(a, Command::Describe { text: Some("logs in".into()) });
+    world.ask(a, None, acquire(&[("p", None)])).unwrap();
+    let token = world.token();
+    let waiting = world.ask(b, None, acquire(&[("p", None)])).unwrap();
+    assert_eq!(world.engine.apply(0, Some(b), Command::Leak { token }), Ok(Reply::Leaked(None)), "not another's");
+    world.apply(a, Command::Describe { text: None });
+
+    let leaked = world.engine.apply(0, Some(a), Command::Leak { token });
+    let Ok(Reply::Leaked(Some(leak))) = leaked else { panic!("{leaked:?}") };
+    assert_eq!((leak.name.as_str(), leak.number, leak.test.as_deref()), ("p", Some(1), Some("logs in")));
+    assert_eq!(world.granted(), [waiting]);
+    assert_eq!(world.engine.apply(0, Some(a), Command::Leak { token }), Ok(Reply::Leaked(None)), "once");
+    assert_eq!(world.engine.report(0).leaked_count, 2, "it, and what is held now");
+}
+
+#[test]
+fn what_is_kept_is_no_leak() {
+    let mut world = World::new();
+    let [a, b] = ["a", "b"].map(|name| world.session(name));
+    world.ask(a, None, lock("l")).unwrap();
+    let token = world.token();
+    assert_eq!(world.engine.apply(0, Some(b), Command::Keep { token }), Ok(Reply::KeptHold(false)), "not another's");
+    assert_eq!(world.engine.apply(0, Some(a), Command::Keep { token }), Ok(Reply::KeptHold(true)));
+    let lease = Ask::Lease { key: "slots".into(), worker: "a".into(), ttl: None, detached: false };
+    world.ask(a, None, lease).unwrap();
+    let [(_, Ok(Reply::Leased(granted)))] = world.answers()[..] else { panic!() };
+    assert_eq!(
+        world.engine.apply(0, Some(a), Command::Keep { token: granted.token }),
+        Ok(Reply::KeptHold(true)),
+        "a lease too"
+    );
+    world.engine.close(0, a, false);
+    assert_eq!(world.engine.report(0).leaked_count, 0);
+}
+
+#[test]
+fn what_is_granted_late_is_the_tests_that_asked_for_it() {
+    let mut world = World::new();
+    let [a, b] = ["a", "b"].map(|name| world.session(name));
+    world.ask(a, None, lock("l")).unwrap();
+    let token = world.token();
+    world.apply(b, Command::Describe { text: Some("first".into()) });
+    world.ask(b, None, lock("l")).unwrap();
+    world.apply(b, Command::Describe { text: Some("second".into()) });
+    world.apply(a, release(token));
+    let token = world.token();
+    let leaked = world.engine.apply(0, Some(b), Command::Leak { token });
+    assert!(matches!(leaked, Ok(Reply::Leaked(Some(leak))) if leak.test.as_deref() == Some("first")));
+}

@@ -26,6 +26,8 @@ pub enum Action {
     Semaphore,
     Reserve,
     Unreserve,
+    Keep,
+    Leak,
     Once,
     Fulfil,
     Fail,
@@ -51,7 +53,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order of its number.
-    pub const ALL: [(Action, &'static str); 45] = [
+    pub const ALL: [(Action, &'static str); 47] = [
         (Action::Get, "get"),
         (Action::Set, "set"),
         (Action::Del, "del"),
@@ -76,6 +78,8 @@ impl Action {
         (Action::Semaphore, "semaphore"),
         (Action::Reserve, "reserve"),
         (Action::Unreserve, "unreserve"),
+        (Action::Keep, "keep"),
+        (Action::Leak, "leak"),
         (Action::Once, "once"),
         (Action::Fulfil, "fulfil"),
         (Action::Fail, "fail"),

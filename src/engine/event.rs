@@ -1,4 +1,4 @@
-use super::views::{LongWait, Party};
+use super::views::{Leak, LongWait, Party};
 use serde::Serialize;
 
 /// Names a lease.
@@ -34,5 +34,6 @@ pub enum Event {
     WorkerLost { name: String, pid: Option<u32>, leases: Vec<LeaseRef> },
     SlowWait(Blocked),
     Waited(LongWait),
+    Leaked(Leak),
     NearCapacity { items: usize, max_items: usize },
 }

@@ -22,6 +22,8 @@ pub(super) struct Hold {
     pub(super) test: Option<Rc<str>>,
     pub(super) ttl: Option<Micros>,
     pub(super) what: Held,
+    /// It is meant to be held until the end of the session: no leak.
+    pub(super) kept: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,10 @@ impl Holds {
         self.get(token).filter(|hold| hold.session == session)
     }
 
+    pub(super) fn of_mut(&mut self, session: SessionId, token: Token) -> Option<&mut Hold> {
+        self.get_mut(token).filter(|hold| hold.session == session)
+    }
+
     pub(super) fn of_session(&self, session: SessionId) -> impl Iterator<Item = &Hold> {
         self.by_session.get(&session).into_iter().flatten().filter_map(|&token| self.get(token))
     }
@@ -106,6 +112,12 @@ impl Holds {
             }
         }
         Some(hold)
+    }
+
+    pub(super) fn set_test(&mut self, token: Token, test: &Rc<str>) {
+        if let Some(hold) = self.get_mut(token) {
+            hold.test = Some(test.clone());
+        }
     }
 
     /// Starts the time of a hold again.

@@ -1,7 +1,7 @@
 //! What can be seen from outside: who holds what, who waits for whom.
 
 use super::event::{Blocked, Event};
-use super::hold::{Held, Hold};
+use super::hold::{Held, Hold, Token};
 use super::lease::Taken;
 use super::permits;
 use super::pool::Holder;
@@ -11,7 +11,7 @@ use super::views::{
     BarrierView, HoldView, Inspection, Leak, LimitView, LongWait, Obstacle, Party, PeakView, PoolView, QueueView,
     Report, SessionView, WaitView,
 };
-use super::wait::WaitId;
+use super::wait::{Wait, WaitId};
 use super::{Engine, Micros};
 use hashbrown::HashMap;
 use std::rc::Rc;
@@ -303,16 +303,22 @@ impl Engine {
             name: self.name_of(resource).to_string(),
             worker: session.map(|session| session.name.to_string()),
             pid: session.and_then(|session| session.pid),
-            test: session.and_then(|session| session.test.as_ref()).map(|test| test.to_string()),
+            test: self.test_of(wait),
             waited: ms(now.saturating_sub(wait.since)),
             holders: self.parties(now, resource),
         })
     }
 
+    /// In which test somebody waits.
+    fn test_of(&self, wait: &Wait) -> Option<String> {
+        let now = || self.sessions.get(wait.session).and_then(|session| session.test.as_ref());
+        wait.test.as_ref().or_else(now).map(|test| test.to_string())
+    }
+
     /// Notes how long somebody waited.
     pub(super) fn note_wait(&mut self, now: Micros, id: WaitId) {
-        let Some((since, session)) = self.waits.get(id).map(|wait| (wait.since, wait.session)) else { return };
-        let waited = now - since;
+        let Some(wait) = self.waits.get(id) else { return };
+        let waited = now - wait.since;
         let told = self.config.long_wait.is_some_and(|limit| waited >= limit);
         let longest = &self.notes.longest;
         let among_longest = longest.len() < LONGEST || longest.last().is_none_or(|&(last, _)| last < waited);
@@ -320,12 +326,12 @@ impl Engine {
             return;
         }
         let Some(resource) = self.waits.resource(id).and_then(|resource| self.resources.get(resource)) else { return };
-        let session = self.sessions.get(session);
+        let session = self.sessions.get(wait.session);
         let long = LongWait {
             kind: resource.kind.name(),
             name: resource.name.to_string(),
             worker: session.map(|session| session.name.to_string()),
-            test: session.and_then(|session| session.test.as_ref()).map(|test| test.to_string()),
+            test: self.test_of(wait),
             waited: ms(waited),
         };
         if told {
@@ -342,20 +348,56 @@ impl Engine {
     pub(super) fn note_leaks(&mut self, now: Micros, session: SessionId, with_leases: bool) {
         let mut leaks = Vec::new();
         for hold in self.holds.of_session(session) {
-            if matches!(hold.what, Held::Reservation) {
-                // Made to be kept until the end.
-                continue;
+            if !hold.kept {
+                leaks.push(self.leaked_hold(now, hold));
             }
-            let (kind, name, number) = self.identify(hold);
-            let party = self.party(now, Holder::Token(hold.token));
-            leaks.push(leak(kind, name, number, party));
         }
         if with_leases && let Some(holder) = self.sessions.holder(session) {
-            for lease in self.leases.of_holder(holder) {
-                leaks.push(self.leaked_lease(now, &lease));
-            }
+            let leases = self.leases.of_holder(holder).filter(|lease| !lease.kept);
+            leaks.extend(leases.map(|lease| self.leaked_lease(now, &lease)));
         }
-        leaks.into_iter().for_each(|leak| self.notes.leak(leak));
+        for leak in leaks {
+            self.note_leak(leak);
+        }
+    }
+
+    fn note_leak(&mut self, leak: Leak) {
+        self.events.push(Event::Leaked(leak.clone()));
+        self.notes.leak(leak);
+    }
+
+    /// What a session forgot to release: it is noted, and given back. `None`: nothing is held by that token.
+    pub(super) fn leak(&mut self, now: Micros, session: SessionId, token: Token) -> Option<Leak> {
+        let leak = match self.holds.of(session, token) {
+            Some(hold) => self.leaked_hold(now, hold),
+            None => {
+                let holder = self.sessions.holder(session)?;
+                self.leaked_lease(now, &self.leases.of_token(holder, token)?)
+            }
+        };
+        self.note_leak(leak.clone());
+        if !self.release_token(token) {
+            let holder = self.sessions.holder(session)?;
+            self.leases.release_token(holder, token);
+            self.take_back_numbers();
+        }
+        Some(leak)
+    }
+
+    /// What is meant to be held until the session's end is no leak then. False: nothing is held by that token.
+    pub(super) fn keep(&mut self, session: SessionId, token: Token) -> bool {
+        if let Some(hold) = self.holds.of_mut(session, token) {
+            hold.kept = true;
+            return true;
+        }
+        let holder = self.sessions.holder(session);
+        let slot = holder.and_then(|holder| self.leases.of_token(holder, token)).map(|lease| lease.slot);
+        slot.map(|slot| self.leases.keep(slot)).is_some()
+    }
+
+    fn leaked_hold(&self, now: Micros, hold: &Hold) -> Leak {
+        let (kind, name, number) = self.identify(hold);
+        leak(kind, name, number, self.party(now, Holder::Token(hold.token)))
     }
 
     fn leaked_lease(&self, now: Micros, lease: &Taken<'_>) -> Leak {
@@ -369,8 +411,9 @@ impl Engine {
         for session in sessions {
             self.note_leaks(now, session, false);
         }
-        let leases: Vec<Leak> = self.leases.iter().map(|lease| self.leaked_lease(now, &lease)).collect();
-        leases.into_iter().for_each(|leak| self.notes.leak(leak));
+        let leases = self.leases.iter().filter(|lease| !lease.kept);
+        let leaks: Vec<Leak> = leases.map(|lease| self.leaked_lease(now, &lease)).collect();
+        leaks.into_iter().for_each(|leak| self.note_leak(leak));
         for wait in self.waits.all() {
             self.note_wait(now, wait);
         }

@@ -55,6 +55,8 @@ struct Lease {
     session: Option<SessionId>,
     since: Micros,
     test: Option<Rc<str>>,
+    /// It is meant to be held until its holder goes.
+    kept: bool,
 }
 
 /// What a worker's name stands for.
@@ -94,6 +96,7 @@ pub(super) struct Taken<'a> {
     pub(super) session: Option<SessionId>,
     pub(super) since: Micros,
     pub(super) test: Option<&'a Rc<str>>,
+    pub(super) kept: bool,
 }
 
 /// A lease whose time is over.
@@ -203,6 +206,7 @@ impl Leases {
             session: lease.session,
             since: lease.since,
             test: lease.test.as_ref(),
+            kept: lease.kept,
         })
     }
 
@@ -245,9 +249,19 @@ impl Leases {
         Ok(!slots.is_empty())
     }
 
+    /// The lease of a holder that has this token.
+    pub(super) fn of_token(&self, holder: HolderId, token: u64) -> Option<Taken<'_>> {
+        self.of_holder(holder).find(|lease| lease.token == token)
+    }
+
+    /// From now on the lease of this slot is meant to be held until its holder goes.
+    pub(super) fn keep(&mut self, slot: u32) {
+        self.get_mut(slot).kept = true;
+    }
+
     /// Gives back the lease of a holder that has this token; whether there was one.
     pub(super) fn release_token(&mut self, holder: HolderId, token: u64) -> bool {
-        let slot = self.of_holder(holder).find(|lease| lease.token == token).map(|lease| lease.slot);
+        let slot = self.of_token(holder, token).map(|lease| lease.slot);
         slot.map(|slot| self.remove(slot)).is_some()
     }
 
@@ -316,7 +330,7 @@ impl Leases {
         let worker = self.intern_worker(request.worker);
         let session = request.session;
         let test = session.and_then(|session| sessions.get(session)).and_then(|session| session.test.clone());
-        let lease = Lease { key, worker, number, token, ttl, holder, bounded, session, since: now, test };
+        let lease = Lease { key, worker, number, token, ttl, holder, bounded, session, since: now, test, kept: false };
         let slot = self.insert(lease);
         (slot, self.grant(now, slot))
     }

@@ -68,6 +68,8 @@ pub(super) struct Wait {
     pub(super) want: Want,
     /// What the line of work holds that waits; `None`: not told.
     pub(super) within: Option<Vec<Token>>,
+    /// What the session was doing when it asked.
+    pub(super) test: Option<Rc<str>>,
     /// What is told of that is a guess.
     pub(super) unsure: bool,
     /// The last token when it asked: where it was not told, nothing that was granted later is held by the line of work that waits.
@@ -156,6 +158,7 @@ impl Waits {
             want,
             seen: Token::MAX,
             within: None,
+            test: None,
             unsure: false,
             places: Vec::with_capacity(1),
         };
@@ -165,8 +168,9 @@ impl Waits {
         id
     }
 
-    pub(super) fn set_origin(&mut self, id: WaitId, seen: Token, terms: Terms) {
+    pub(super) fn set_origin(&mut self, id: WaitId, seen: Token, terms: Terms, test: Option<Rc<str>>) {
         if let Some(wait) = self.slots.get_mut(id as usize) {
+            wait.test = test;
             (wait.seen, wait.within, wait.unsure) = (seen, terms.within, terms.unsure);
         }
     }

@@ -162,6 +162,8 @@ impl<'a> Members<'a> {
                 per: self.decimal("per", self.per)?,
                 burst: self.small("burst", self.burst)?.unwrap_or(1),
             },
+            "keep" => Command::Keep { token: self.token()? },
+            "leak" => Command::Leak { token: self.token()? },
             "renew" => Command::Renew { token: self.token()?, ttl: self.ttl()? },
             "discard" => Command::Discard { token: self.token()?, reason: self.title("reason", self.reason)? },
             "reserve" => Command::Reserve {

@@ -92,6 +92,8 @@ impl<'a> Writer<'a> {
                 self.granted(token, waited);
             }
             Reply::NoItem { done } => self.member(if done { "done" } else { "none" }, &true),
+            Reply::KeptHold(kept) => self.member("kept", &kept),
+            Reply::Leaked(leak) => self.member("leak", &leak),
             Reply::Acked(acked) => self.member("acked", &acked),
             Reply::Nacked(nacked) => self.member("nacked", &nacked),
             Reply::AllDone { acked, failures } => {

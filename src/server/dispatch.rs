@@ -501,6 +501,7 @@ fn is_closing(request: &Request<'_>) -> bool {
             command,
             Command::Release { .. }
                 | Command::ReleaseToken { .. }
+                | Command::Leak { .. }
                 | Command::Discard { .. }
                 | Command::Renew { .. }
                 | Command::Unreserve { .. }

@@ -54,6 +54,7 @@ impl Notice {
             }
             Notice::Event(Event::SlowWait(blocked)) => ("slowWait", json!(blocked)),
             Notice::Event(Event::Waited(wait)) => ("waited", json!(wait)),
+            Notice::Event(Event::Leaked(leak)) => ("leaked", json!(leak)),
             Notice::Event(Event::NearCapacity { items, max_items }) => {
                 let utilization = *items as f64 / (*max_items).max(1) as f64;
                 ("nearCapacity", json!({ "items": items, "maxItems": max_items, "utilization": utilization }))

@@ -176,6 +176,7 @@ impl State {
                     self.log.warn("somebody waits for long", &who);
                 }
                 Event::Waited(wait) => self.log.debug("a long wait is over", &[("wait", json!(wait))]),
+                Event::Leaked(leak) => self.log.debug("something was not released", &[("leak", json!(leak))]),
                 Event::NearCapacity { items, max_items } => {
                     self.log.warn("nearly full", &[("items", json!(items)), ("maxItems", json!(max_items))]);
                 }

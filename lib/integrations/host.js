@@ -1,0 +1,167 @@
+// @ts-check
+'use strict'
+
+/**
+ * The side of an integration that is in the run's main process: it starts a broker before the tests, and at the end stops it and tells what it saw.
+ * Where there is a broker already, as under `ephemeral-broker start -- …`, that one is used, and whoever started it tells.
+ */
+
+const { onExit } = require('signal-exit')
+const { BrokerError } = require('../errors.js')
+const { END } = require('../internals.js')
+const { exported } = require('./environment.js')
+const { LEAKS } = require('./leaks.js')
+const { readSettings } = require('./options.js')
+
+/** @typedef {import('./types.js').IntegrationOptions} IntegrationOptions */
+/** @typedef {import('./options.js').Settings} Settings */
+/** @typedef {import('../../index.js').BrokerReport['leaked'][number]} Leak */
+
+/**
+ * @typedef {object} Where how the integration is named in messages
+ * @property {string} runner as people write it: `Jest`
+ * @property {string} hook where the broker is started: `globalSetup`
+ * @property {string} [folder] where the config file is looked for, from there upwards @default the process's
+ */
+
+/** @typedef {{ failed: boolean }} Outcome `failed`: the run is no success, whatever its tests say */
+
+/** A broker of this process. */
+class Host {
+  #broker
+  #settings
+  #environment
+  /** How many leaks were told already. */
+  #told = 0
+  /** @type {Leak[]} */
+  #leaks = []
+  #release
+
+  /**
+   * @param {InstanceType<typeof import('../broker.js').Broker>} broker
+   * @param {Settings} settings
+   */
+  constructor(broker, settings) {
+    this.#broker = broker
+    this.#settings = settings
+    broker.on('leaked', leak => this.#leaks.push(leak))
+    const { secret } = settings.broker
+    this.#environment = exported({ [LEAKS]: settings.leaks, ...(typeof secret === 'string' ? { EPHEMERAL_SECRET: secret } : {}) })
+    // Nobody stops it when a signal ends the run: its socket is not to stay.
+    this.#release = onExit(() => /** @type {any} */ (broker)[END]())
+  }
+
+  get pipe() {
+    return this.#broker.pipe
+  }
+
+  /**
+   * Tells of what was not released since it was told last: for runs that go on, as in watch modes.
+   * @returns {readonly Leak[]} those
+   */
+  tellLeaks() {
+    const leaks = this.#leaks.splice(0)
+    this.#told += leaks.length
+    if (this.#settings.leaks !== 'off') print(require('./summary.js').leakLines(leaks))
+    return leaks
+  }
+
+  /**
+   * Stops the broker and tells what it saw. Stopping twice is harmless.
+   * @returns {Promise<Outcome>}
+   */
+  async stop() {
+    const wasRunning = this.#broker.running
+    const report = await this.#broker.stop()
+    this.#release()
+    this.#environment.restore()
+    if (!wasRunning) return { failed: false }
+    const { leakLines, summaryLine } = require('./summary.js')
+    const { leaks, summary } = this.#settings
+    if (leaks !== 'off') print(leakLines(report.leaked.slice(this.#told), report.leakedCount - this.#told))
+    const line = summary && summaryLine(leaks === 'off' ? { ...report, leakedCount: 0 } : report)
+    if (line) print([line])
+    return { failed: report.sharedWorkerErrors.length > 0 || (leaks === 'fail' && report.leakedCount > 0) }
+  }
+}
+
+/** A broker that another process hosts. */
+class Guest {
+  /** @param {string} pipe */
+  constructor(pipe) {
+    this.pipe = pipe
+  }
+
+  /** @returns {Leak[]} */
+  tellLeaks() {
+    return []
+  }
+
+  /** @returns {Promise<Outcome>} */
+  async stop() {
+    return { failed: false }
+  }
+}
+
+/**
+ * The broker of this run, with all that is declared of it.
+ * @param {IntegrationOptions | undefined} options
+ * @param {Where} where
+ * @returns {Promise<Host | Guest>}
+ * @throws {BrokerError} `start_failed`, with a sentence that names the hook; `invalid_option`, `invalid_config`
+ */
+async function hostBroker(options, { runner, hook, folder }) {
+  const settings = await readSettings(`ephemeral-broker for ${runner}`, options, folder)
+  const outer = process.env.EPHEMERAL_PIPE
+  try {
+    if (outer) {
+      await declare(settings, settings.pools, outer)
+      return new Guest(outer)
+    }
+    const { Broker } = require('../broker.js')
+    const broker = new Broker({ requireTTL: false, ...settings.broker, pools: settings.pools })
+    const pipe = await broker.start()
+    // A teardown that never comes does not keep the runner from ending.
+    broker.unref()
+    try {
+      await declare(settings, {}, pipe)
+    } catch (error) {
+      await broker.stop()
+      throw error
+    }
+    return new Host(broker, settings)
+  } catch (cause) {
+    const { code = 'start_failed', message } = /** @type {InstanceType<typeof BrokerError>} */ (cause)
+    if (code === 'invalid_option' || code === 'mismatch') throw cause
+    const text = outer ? `the broker that EPHEMERAL_PIPE names cannot be used` : 'the broker could not be started'
+    throw new BrokerError(code, `${text} in ${hook} of ${runner}: ${message}`, { cause })
+  }
+}
+
+/**
+ * @param {Settings} settings
+ * @param {Settings['pools']} pools those that the broker was not started with
+ * @param {string} pipe
+ */
+async function declare({ rateLimits, values }, pools, pipe) {
+  if (Object.keys(rateLimits).length + Object.keys(values).length + Object.keys(pools).length === 0) return
+  const { Client } = require('../client.js')
+  const { declareRates, declareValues } = require('../declare.js')
+  const client = new Client(pipe, { name: 'setup' })
+  try {
+    for (const { pool, values, size, policy } of require('../pool-definitions.js').poolsOf(pools)) {
+      await client.definePool(pool, values ?? size, { policy })
+    }
+    await declareRates(client, rateLimits)
+    await declareValues(client, values, { ifAbsent: true })
+  } finally {
+    await client.close()
+  }
+}
+
+/** On standard error: standard output is the reporters'. @param {readonly string[]} lines */
+function print(lines) {
+  for (const line of lines) process.stderr.write(`${line}\n`)
+}
+
+module.exports = { hostBroker }

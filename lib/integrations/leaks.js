@@ -1,0 +1,25 @@
+// @ts-check
+'use strict'
+
+/** What becomes of a test that does not release what it took: the host says it, in the environment of its workers. */
+
+const { BrokerError } = require('../errors.js')
+const { leakText } = require('./summary.js')
+
+/** @typedef {import('../../index.js').BrokerReport['leaked'][number]} Leak */
+
+const LEAKS = 'EPHEMERAL_LEAKS'
+
+/** Whether a test that leaks is to fail. */
+const leaksFail = () => process.env[LEAKS] === 'fail'
+
+/**
+ * @param {readonly Leak[]} leaks at least one
+ * @returns {InstanceType<typeof BrokerError>} `leaked`, for a test to fail with
+ */
+function leakError(leaks) {
+  const text = `not released: ${leaks.map(leakText).join('; ')}. Release it in the test or in its afterEach, or take it outside of tests`
+  return new BrokerError('leaked', text, { details: { leaks } })
+}
+
+module.exports = { LEAKS, leakError, leaksFail }

@@ -1,0 +1,69 @@
+// @ts-check
+'use strict'
+
+/** What is taken in a test, or outside of tests in a test file, and is to be given back when that is over. */
+
+const { BrokerError } = require('../errors.js')
+const { callsOf } = require('../internals.js')
+
+/** @typedef {import('../../index.js').Client} Client */
+/** @typedef {import('../../index.js').BrokerReport['leaked'][number]} Leak */
+
+class Scope {
+  /** By token. @type {Map<number, { client: Client, isHeld: () => boolean }>} */
+  #taken = new Map()
+  #over = false
+
+  /** @param {string | null} title of the test; null: outside of tests */
+  constructor(title) {
+    this.title = title
+  }
+
+  /**
+   * @param {Client} client
+   * @param {number} token
+   */
+  granted(client, token) {
+    const { holdings } = callsOf(client).connection
+    // Of leases by name a client does not know whether they are released.
+    const isHeld = holdings.has(token) ? () => holdings.has(token) : () => true
+    if (this.#over) void giveBack(client, token, this.title !== null)
+    else this.#taken.set(token, { client, isHeld })
+  }
+
+  /**
+   * Gives back what is held still. What a test did not release is noted as a leak.
+   * @returns {Promise<Leak[]>}
+   */
+  async end() {
+    this.#over = true
+    const left = [...this.#taken].filter(([, { isHeld }]) => isHeld())
+    this.#taken.clear()
+    const leaks = await Promise.all(left.map(([token, { client }]) => giveBack(client, token, this.title !== null)))
+    return leaks.filter(leak => leak !== null)
+  }
+}
+
+/** @type {import('../operations.js').Operation} */
+const leaking = { encode: token => `"action":"leak","token":${token}`, decode: reply => reply.leak ?? null }
+/** @type {import('../operations.js').Operation} */
+const releasing = { encode: token => `"action":"release","token":${token}`, decode: () => null }
+
+/**
+ * What the broker does not know any more, be it that it was released or that the connection is gone, was given back.
+ * @param {Client} client
+ * @param {number} token
+ * @param {boolean} isLeak
+ * @returns {Promise<Leak | null>}
+ */
+async function giveBack(client, token, isLeak) {
+  if (!client.connected) return null
+  const calls = callsOf(client)
+  const leak = await calls.call(isLeak ? leaking : releasing, undefined, token).catch(() => null)
+  if (calls.connection.holdings.has(token)) calls.connection.holdings.lose(token, over())
+  return leak
+}
+
+const over = () => new BrokerError('lost', 'the test, or the test file, in which it was taken is over: it was given back')
+
+module.exports = { Scope }
