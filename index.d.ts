@@ -92,6 +92,8 @@ export interface BrokerEvents {
   slowWait: [Blocked]
   /** A wait of `longWait` or more, for what others held, is over. */
   waited: [BrokerReport['longestWaits'][number]]
+  /** Something was not released: its worker is gone, or the test that took it is over. */
+  leaked: [BrokerReport['leaked'][number]]
   /** A shared worker's program failed: told once. Without a listener it is printed to standard error. */
   sharedWorkerError: [{ filename: string; error: Error }]
   /** 90% of `maxItems` are in use. Told again only after it has been below. */
@@ -550,7 +552,8 @@ export interface Inspection {
 
 /** What {@link Broker.stop} resolves to. Spans are in ms. */
 export interface BrokerReport {
-  /** What was not released: held when its worker went without {@link Client.close}, or still held now. The first 100 of them. */
+  /** What was not released: held when its worker went without {@link Client.close}, still held now, or given back for a test of one of the integrations that had forgotten
+   * it. The first 100 of them. */
   leaked: Array<{
     kind: HeldKind
     name: string
@@ -1198,6 +1201,7 @@ export type BrokerErrorCode =
   | 'invalid_value'
   | 'key_and_worker_required'
   | 'key_required'
+  | 'leaked'
   | 'list_failed'
   | 'lost'
   | 'max_items'

@@ -79,6 +79,8 @@ class Connection {
   #bySignal = new WeakMap()
   /** What this worker does now, as it is told to each broker. @type {string | null} */
   #description = description(process.env.EPHEMERAL_TEST || null)
+  /** What this worker did when it asked for what is not sent yet. @type {Map<Request, string | null>} */
+  #asked = new Map()
   /** What was granted. */
   holdings = new Holdings(this)
   /** Who gets the messages that come. */
@@ -224,8 +226,9 @@ class Connection {
     this.#pending.add(pending)
     if (this.#settings.debug) trace(pending)
     if (pending.deadline !== NEVER) this.#alarm.set(pending.deadline)
-    if (this.#phase === 'open') this.#enqueue(pending)
-    else if (this.#phase === 'idle') this.#connect()
+    if (this.#phase === 'open') return this.#enqueue(pending)
+    this.#asked.set(pending, this.#description)
+    if (this.#phase === 'idle') this.#connect()
   }
 
   /** @param {Request} pending */
@@ -471,8 +474,18 @@ class Connection {
     this.#broker = step.value.broker
     this.#plain = step.value.plain ?? null
     this.#phase = 'open'
-    if (this.#description !== null) this.#tell(describing(this.#description))
-    for (const pending of this.#pending.all()) this.#enqueueOrReject(pending)
+    /** @type {string | null} */
+    let said = null
+    const describe = (/** @type {string | null} */ text) => {
+      if (text !== said) this.#tell(describing(text))
+      said = text
+    }
+    for (const pending of this.#pending.all()) {
+      describe(this.#asked.get(pending) ?? null)
+      this.#enqueueOrReject(pending)
+    }
+    describe(this.#description)
+    this.#asked.clear()
     this.#flush()
   }
 

@@ -5,6 +5,7 @@
 
 const { Option } = require('commander')
 const { once } = require('node:events')
+const path = require('node:path')
 const { runCommand } = require('./command.js')
 const { ExitCode, printError, printHint, printResult } = require('./output.js')
 const { UsageError, secret, wholeNumber } = require('./values.js')
@@ -24,7 +25,8 @@ SIGTERM or SIGHUP.
 Exit codes:
   the command's own, or 128 + n when signal n ended it
   0    without a command: stopped
-  1    the command ended with 0, but a shared worker failed
+  1    the command ended with 0, but a shared worker failed, or something was
+       not released (--leaks fail)
   2    the command line is wrong
   3    the broker could not be started
   126  the command cannot be executed
@@ -83,6 +85,19 @@ function addStart(program, context) {
     )
     .option('--structured-logging', 'log lines of JSON (BROKER_STRUCTURED_LOGGING)')
     .option('--debug', 'short for --log-level debug (BROKER_DEBUG)')
+    .option(
+      '--config <file>',
+      'where pools, values, rateLimits and leaks are declared (default: ephemeral-broker.config.js, .toml or .json, here or above)'
+    )
+    .option('--no-config', 'look for no config')
+    .addOption(
+      new Option('--leaks <what>', 'what becomes of a run whose tests do not release what they took (default: warn)').choices([
+        'warn',
+        'fail',
+        'off'
+      ])
+    )
+    .option('--no-summary', 'say nothing of pools, waits and leaks at the end')
     .option('--grace <ms>', 'how long the command may take to end after SIGTERM (default: 5000)', wholeNumber(0, ms))
     .option('--json', 'print {"pipe":…,"pid":…} instead of the pipe, and errors as JSON')
     .addHelpText('after', MORE)
@@ -112,12 +127,32 @@ function check(given, words, argv) {
 }
 
 /**
+ * What the command line and the config say.
+ * @param {any} given
+ * @param {import('./output.js').Context} context
+ */
+async function settingsOf(given, context) {
+  const { config = true, leaks, secret } = given
+  const { readSettings } = require('../integrations/options.js')
+  const summary = given.summary && !context.json
+  const settings = await readSettings(
+    'start',
+    { leaks, secret, summary },
+    config === true ? process.cwd() : config ? path.resolve(config) : null
+  )
+  // Lines for people are no errors as JSON.
+  return context.json ? { ...settings, leaks: settings.leaks === 'warn' ? /** @type {const} */ ('off') : settings.leaks } : settings
+}
+
+/**
  * What was not given stays undefined, so that the environment decides.
  * @param {any} given
+ * @param {Record<string, any>} pools
  */
-function makeBroker(given) {
-  const { Broker } = require('../..')
+function makeBroker(given, pools) {
+  const { Broker } = require('../broker.js')
   return new Broker({
+    pools,
     defaultTTL: given.ttl,
     requireTTL: given.requireTtl,
     refreshTTLOnGet: given.refreshTtlOnGet,
@@ -143,21 +178,27 @@ function makeBroker(given) {
  * @returns {Promise<number>} the exit code
  */
 async function startWith(words, given, context) {
-  const broker = makeBroker(given)
+  const settings = await settingsOf(given, context)
+  const broker = makeBroker(given, settings.pools)
   broker.once('stopped', ({ reason, error }) => {
     if (reason === 'failure') printError(error?.code ?? 'failed', `the broker failed: ${error?.message}`, context)
   })
-  let failures = 0
+  const { serve } = require('../integrations/host.js')
+  /** @type {Awaited<ReturnType<typeof serve>> | undefined} */
+  let host
+  let failed = false
   const frame = {
-    start: () => broker.start(),
+    start: async () => {
+      host = await serve(broker, settings)
+    },
     spawn: broker.spawn.bind(broker),
     stop: async () => {
-      failures = (await broker.stop()).sharedWorkerErrors.length
+      failed = (await host?.stop())?.failed ?? false
     }
   }
   const code = await runCommand(frame, words, given.grace ?? 5000)
-  // They were told of when they failed.
-  return code === ExitCode.OK && failures > 0 ? ExitCode.FALSE : code
+  // Why was told before.
+  return code === ExitCode.OK && failed ? ExitCode.FALSE : code
 }
 
 /**
@@ -166,21 +207,23 @@ async function startWith(words, given, context) {
  * @returns {Promise<number>} the exit code
  */
 async function startAlone(given, context) {
-  const broker = makeBroker(given)
+  const settings = await settingsOf(given, context)
+  const broker = makeBroker(given, settings.pools)
   const stopped = once(broker, 'stopped')
-  const starting = broker.start()
+  const { serve } = require('../integrations/host.js')
+  const starting = serve(broker, settings)
   let asked = false
   for (const signal of /** @type {NodeJS.Signals[]} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, async () => {
       const again = asked
       asked = true
-      await starting
+      const host = await starting
       // Who asks again does not want to wait for the requests under way.
       if (!again) await broker.drain()
-      await broker.stop()
+      await host.stop()
     })
   }
-  const pipe = await starting
+  const { pipe } = await starting
   printResult(context.json ? { pipe, pid: process.pid } : pipe, context)
   if (!context.json) printHint(`Workers find this broker with EPHEMERAL_PIPE=${pipe}\nCtrl-C or SIGTERM stops it.`)
   const [{ reason, error }] = await stopped

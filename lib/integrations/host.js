@@ -120,16 +120,10 @@ async function hostBroker(options, { runner, hook, folder }) {
     }
     const { Broker } = require('../broker.js')
     const broker = new Broker({ requireTTL: false, ...settings.broker, pools: settings.pools })
-    const pipe = await broker.start()
+    const host = await serve(broker, settings)
     // A teardown that never comes does not keep the runner from ending.
     broker.unref()
-    try {
-      await declare(settings, {}, pipe)
-    } catch (error) {
-      await broker.stop()
-      throw error
-    }
-    return new Host(broker, settings)
+    return host
   } catch (cause) {
     const { code = 'start_failed', message } = /** @type {InstanceType<typeof BrokerError>} */ (cause)
     if (code === 'invalid_option' || code === 'mismatch') throw cause
@@ -139,15 +133,32 @@ async function hostBroker(options, { runner, hook, folder }) {
 }
 
 /**
+ * Starts a broker that was made with the pools of the settings, and declares the rest.
+ * @param {InstanceType<typeof import('../broker.js').Broker>} broker
+ * @param {Settings} settings
+ */
+async function serve(broker, settings) {
+  const pipe = await broker.start()
+  try {
+    await declare(settings, {}, pipe)
+    return new Host(broker, settings)
+  } catch (error) {
+    // Left alone it would keep this process alive.
+    await broker.stop()
+    throw error
+  }
+}
+
+/**
  * @param {Settings} settings
  * @param {Settings['pools']} pools those that the broker was not started with
  * @param {string} pipe
  */
-async function declare({ rateLimits, values }, pools, pipe) {
-  if (Object.keys(rateLimits).length + Object.keys(values).length + Object.keys(pools).length === 0) return
+async function declare({ broker: { secret }, rateLimits, values }, pools, pipe) {
+  if ([rateLimits, values, pools].every(declared => Object.keys(declared).length === 0)) return
   const { Client } = require('../client.js')
   const { declareRates, declareValues } = require('../declare.js')
-  const client = new Client(pipe, { name: 'setup' })
+  const client = new Client(pipe, { name: 'setup', secret: typeof secret === 'string' ? secret : undefined })
   try {
     for (const { pool, values, size, policy } of require('../pool-definitions.js').poolsOf(pools)) {
       await client.definePool(pool, values ?? size, { policy })
@@ -164,4 +175,4 @@ function print(lines) {
   for (const line of lines) process.stderr.write(`${line}\n`)
 }
 
-module.exports = { hostBroker }
+module.exports = { hostBroker, serve }

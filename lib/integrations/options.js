@@ -6,6 +6,7 @@
  * place counts; pools, first values and rates of both are there.
  */
 
+const path = require('node:path')
 const { BrokerError, show } = require('../errors.js')
 const { kinds } = require('../options.js')
 
@@ -26,7 +27,7 @@ const LEAKS = ['warn', 'fail', 'off']
 /**
  * @param {string} owner for messages
  * @param {IntegrationOptions | undefined} given
- * @param {string} [folder] where the config file is looked for, from there upwards
+ * @param {string | null} [folder] where the config file is looked for, from there upwards; or the file; null: there is none
  * @returns {Promise<Settings>}
  * @throws {BrokerError} `invalid_option`, `invalid_config`
  */
@@ -50,12 +51,13 @@ async function readSettings(owner, given = {}, folder = process.cwd()) {
 }
 
 /**
- * @param {string} folder
+ * @param {string | null} folder
  * @returns {Promise<import('../../run.js').RunConfig>} empty, where there is no config
  */
 async function readFile(folder) {
-  const { findConfig } = require('../run/config/find.js')
-  const file = findConfig(folder)
+  if (folder === null) return {}
+  const { NAMES, findConfig } = require('../run/config/find.js')
+  const file = NAMES.some(name => folder.endsWith(path.extname(name))) ? folder : findConfig(folder)
   if (file === null) return {}
   const { displayPath, invalidConfig } = require('../run/config/problems.js')
   const config = await require('../run/config/read.js').readConfig(file)

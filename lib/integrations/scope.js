@@ -9,6 +9,9 @@ const { callsOf } = require('../internals.js')
 /** @typedef {import('../../index.js').Client} Client */
 /** @typedef {import('../../index.js').BrokerReport['leaked'][number]} Leak */
 
+/** What belongs to a scope already: a lease that is renewed in a test is still that of whoever took it. @type {WeakMap<Client, Set<number>>} */
+const known = new WeakMap()
+
 class Scope {
   /** By token. @type {Map<number, { client: Client, isHeld: () => boolean }>} */
   #taken = new Map()
@@ -24,11 +27,15 @@ class Scope {
    * @param {number} token
    */
   granted(client, token) {
+    let owned = known.get(client)
+    if (owned === undefined) known.set(client, (owned = new Set()))
+    if (owned.has(token)) return
     const { holdings } = callsOf(client).connection
     // Of leases by name a client does not know whether they are released.
     const isHeld = holdings.has(token) ? () => holdings.has(token) : () => true
-    if (this.#over) void giveBack(client, token, this.title !== null)
-    else this.#taken.set(token, { client, isHeld })
+    if (this.#over) return void giveBack(client, token, this.title !== null)
+    owned.add(token)
+    this.#taken.set(token, { client, isHeld })
   }
 
   /**
@@ -38,6 +45,7 @@ class Scope {
   async end() {
     this.#over = true
     const left = [...this.#taken].filter(([, { isHeld }]) => isHeld())
+    for (const [token, { client }] of this.#taken) known.get(client)?.delete(token)
     this.#taken.clear()
     const leaks = await Promise.all(left.map(([token, { client }]) => giveBack(client, token, this.title !== null)))
     return leaks.filter(leak => leak !== null)
