@@ -72,8 +72,8 @@ function typesProblems(tarball) {
   const attw = path.join(root, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js')
   const shown = ['--format', 'ascii', '--no-emoji', '--no-color']
   const runs = [
-    // Data, for editors: nobody imports it without exports being known.
-    ['--exclude-entrypoints', './schema.json', './ava', '--profile', 'strict'],
+    // Data, for editors and for Jest: nobody imports it without exports being known.
+    ['--exclude-entrypoints', './schema.json', './ava', './jest-preset', '--profile', 'strict'],
     // AVA's tests are ECMAScript modules, as it is one.
     ['--entrypoints', './ava', '--profile', 'esm-only']
   ]
@@ -87,6 +87,7 @@ function typesProblems(tarball) {
 function isOurs(file) {
   if (file.startsWith('lib/run/reporters/html/page/')) return /\.(?:mjs|css|html)$|\/tsconfig\.json$/.test(file)
   if (file.startsWith('lib/ava/')) return file.endsWith('.mjs')
+  if (file.startsWith('lib/integrations/')) return /\.(?:js|mjs|d\.ts|d\.mts)$/.test(file)
   return file.endsWith('.js') || file === 'lib/run/schema.json'
 }
 

@@ -59,6 +59,9 @@ const countNode = text => ({
   skipped: sum(text, /^ℹ (?:skipped|todo) (\d+)/gm)
 })
 
+/** Those that run whole test runners, and wait for them more than they work: two at a time. */
+const RUNNERS = /^(?:integration|shared-workers|run-(?:docs|examples|adapters)|plugin-docs)/
+
 /**
  * In `__test__`, those whose names begin with one of the words given on the command line; all without any.
  * @param {string[]} words
@@ -66,7 +69,18 @@ const countNode = text => ({
 function testFiles(words) {
   const files = fs.readdirSync(path.join(root, '__test__')).filter(name => name.endsWith('.test.js'))
   const wanted = words.length === 0 ? files : files.filter(name => words.some(word => name.startsWith(word)))
-  return wanted.sort().map(name => path.join('__test__', name))
+  return wanted.sort()
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} files
+ * @param {string[]} [options]
+ */
+async function nodeStep(name, files, options = []) {
+  if (files.length === 0) return
+  const paths = files.map(file => path.join('__test__', file))
+  await step(name, process.execPath, ['--test', '--test-reporter=spec', ...options, ...paths], countNode)
 }
 
 async function main() {
@@ -76,7 +90,16 @@ async function main() {
     // The simulator's seed is shown, so that its run can be repeated.
     await step('Rust: everything but the boundary to Node', 'cargo', ['test', '--no-default-features', '--', '--show-output'], countCargo)
   }
-  await step('Node', process.execPath, ['--test', '--test-reporter=spec', ...testFiles(words)], countNode)
+  const files = testFiles(words)
+  await nodeStep(
+    'Node',
+    files.filter(file => !RUNNERS.test(file))
+  )
+  await nodeStep(
+    'Node: test runners',
+    files.filter(file => RUNNERS.test(file)),
+    ['--test-concurrency=2']
+  )
   for (const name of failedSteps) console.error(`failed: ${name}`)
   // A step that fails without a failed test (it did not build, it was killed) counts as one.
   const failed = Math.max(total.failed, failedSteps.length)

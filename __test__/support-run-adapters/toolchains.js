@@ -41,6 +41,24 @@ function ensure(make) {
 }
 
 /**
+ * Installs packages into a folder that is not there yet. Test files that want the same at the same time do not meet: the first one's is kept.
+ * @param {string} folder
+ * @param {string[]} packages
+ */
+function install(folder, packages) {
+  const own = `${folder}.${process.pid}`
+  fs.mkdirSync(own, { recursive: true })
+  fs.writeFileSync(path.join(own, 'package.json'), '{"private":true}\n')
+  execute('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], own)
+  try {
+    fs.renameSync(own, folder)
+  } catch (error) {
+    fs.rmSync(own, { recursive: true, force: true })
+    if (!fs.existsSync(folder)) throw error
+  }
+}
+
+/**
  * A folder whose `node_modules` has a package of a version.
  * @param {string} name
  * @param {string} version
@@ -48,11 +66,7 @@ function ensure(make) {
 function npmPackage(name, version) {
   return ensure(() => {
     const folder = path.join(cache, `${name.replace(/\W/g, '-')}-${version}`)
-    if (!fs.existsSync(path.join(folder, 'node_modules', name, 'package.json'))) {
-      fs.mkdirSync(folder, { recursive: true })
-      fs.writeFileSync(path.join(folder, 'package.json'), '{"private":true}\n')
-      execute('npm', ['install', '--no-audit', '--no-fund', `${name}@${version}`], folder)
-    }
+    if (!fs.existsSync(path.join(folder, 'node_modules', name, 'package.json'))) install(folder, [`${name}@${version}`])
     return folder
   })
 }
@@ -93,4 +107,4 @@ function cargo() {
   })
 }
 
-module.exports = { cargo, go, npmPackage, pytest }
+module.exports = { cache, cargo, ensure, go, install, npmPackage, pytest }

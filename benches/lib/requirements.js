@@ -106,6 +106,12 @@ const requirements = [
   },
   { name: 'shared worker: messages, against AVA', measured: against('shared workers', 'AVA', rate), unit: '×', least: 1 },
   { name: 'message and reply, p50, against get', measured: own('message and reply', each => each.p50 / each.get), unit: '×', most: 2.5 },
+  ...['Jest', 'Vitest'].map(runner => ({
+    name: `50 empty test files in ${runner}, with the integration against without`,
+    measured: own(`integration, ${runner}`, each => each.with / each.without),
+    unit: '×',
+    most: 1.03
+  })),
   { name: 'require', measured: own('startup, `require`', each => each.elapsed), unit: ' ms', most: 10 },
   { name: 'start()', measured: own('startup, `start()`', each => each.elapsed), unit: ' ms', most: 5 },
   { name: 'connect + first get', measured: own('startup, connect + first `get`', each => each.elapsed), unit: ' ms', most: 3 },

@@ -46,6 +46,7 @@ const rows = [
   ...require('./startup'),
   ...require('./blocking'),
   ...require('./shared-workers'),
+  ...require('./integrations'),
   ...require('./run')
 ]
 
