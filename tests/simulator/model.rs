@@ -374,6 +374,11 @@ impl Model {
                 }
                 (hold, outcome) => breach(&format!("{step:?} of {hold:?} came to {outcome:?}")),
             },
+            Step::Leak { session, token } => match (self.own(session, token), outcome) {
+                (None, Ok(Reply::Leaked(None))) => {}
+                (Some(_), Ok(Reply::Leaked(Some(_)))) => self.give_back(token, false),
+                (hold, outcome) => breach(&format!("{step:?} of {hold:?} came to {outcome:?}")),
+            },
             Step::Release { session, token, amount } => match (self.own(session, token), amount, outcome) {
                 (None, _, Ok(Reply::Released(false))) => {}
                 (Some(_), None, Ok(Reply::Released(true))) => self.give_back(token, false),

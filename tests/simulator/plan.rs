@@ -245,6 +245,7 @@ impl Plan {
                 50..=84 => Step::Nack { session, token },
                 _ => Step::Release { session, token, amount: None },
             },
+            _ if any < 20 => Step::Leak { session, token },
             _ => Step::Release { session, token, amount: if any > 97 { Some(1) } else { None } },
         }
     }

@@ -177,6 +177,11 @@ pub enum Step {
         token: u64,
         ttl: Option<u64>,
     },
+    /// Gives back what was forgotten.
+    Leak {
+        session: SessionId,
+        token: u64,
+    },
     Release {
         session: SessionId,
         token: u64,
@@ -300,6 +305,7 @@ impl Step {
                 (anybody, Command::Limit { name: LIMITS[limit].into(), max, per: Some(per as f64), burst })
             }
             Step::Renew { session, token, ttl } => (Some(session), Command::Renew { token, ttl: ms(ttl) }),
+            Step::Leak { session, token } => (Some(session), Command::Leak { token }),
             Step::Release { session, token, amount } => (Some(session), Command::ReleaseToken { token, amount }),
             Step::Discard { session, token } => (Some(session), Command::Discard { token, reason: None }),
             Step::Reserve { session, space, ref values } => {
