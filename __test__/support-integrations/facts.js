@@ -10,7 +10,7 @@ const assert = require('node:assert/strict')
 /** Fifty a second: one each so many ms. */
 const SPACING = 20
 /** By how many ms the clock readings of two workers may be late. */
-const LATE = 15
+const LATE = 60
 
 /**
  * @param {Entry[]} entries in order of time

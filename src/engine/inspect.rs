@@ -397,12 +397,12 @@ impl Engine {
 
     fn leaked_hold(&self, now: Micros, hold: &Hold) -> Leak {
         let (kind, name, number) = self.identify(hold);
-        leak(kind, name, number, self.party(now, Holder::Token(hold.token)))
+        leak(kind, name, number, self.party(now, Holder::Token(hold.token)), hold.test.as_ref())
     }
 
     fn leaked_lease(&self, now: Micros, lease: &Taken<'_>) -> Leak {
         let party = self.party(now, Holder::Lease(lease.slot));
-        leak(Kind::Pool, lease.key.into(), Some(lease.number), party)
+        leak(Kind::Pool, lease.key.into(), Some(lease.number), party, lease.test)
     }
 
     /// What is told at the end. What is held now counts as left behind.
@@ -439,9 +439,11 @@ impl Engine {
     }
 }
 
-fn leak(kind: Kind, name: String, number: Option<u64>, party: Option<Party>) -> Leak {
-    let Some(Party { worker, pid, test, held_for, .. }) = party else {
-        return Leak { kind: kind.name(), name, number, worker: None, pid: None, test: None, held_for: 0.0 };
+/// `test`: the one that took it, not the one that the session is in by now.
+fn leak(kind: Kind, name: String, number: Option<u64>, party: Option<Party>, test: Option<&Rc<str>>) -> Leak {
+    let test = test.map(|test| test.to_string());
+    let Some(Party { worker, pid, held_for, .. }) = party else {
+        return Leak { kind: kind.name(), name, number, worker: None, pid: None, test, held_for: 0.0 };
     };
     Leak { kind: kind.name(), name, number, worker, pid, test, held_for }
 }
