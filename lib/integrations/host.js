@@ -21,6 +21,7 @@ const { readSettings } = require('./options.js')
  * @typedef {object} Where how the integration is named in messages
  * @property {string} runner as people write it: `Jest`
  * @property {string} hook where the broker is started: `globalSetup`
+ * @property {boolean} [endsItself] on a signal the runner ends by itself a little later, though it does not listen any more
  * @property {string} [folder] where the config file is looked for, from there upwards @default the process's
  */
 
@@ -36,19 +37,30 @@ class Host {
   /** @type {Leak[]} */
   #leaks = []
   #release
+  /** @type {Promise<Outcome> | null} */
+  #stopped = null
 
   /**
    * @param {InstanceType<typeof import('../broker.js').Broker>} broker
    * @param {Settings} settings
+   * @param {boolean} endsItself
    */
-  constructor(broker, settings) {
+  constructor(broker, settings, endsItself) {
     this.#broker = broker
     this.#settings = settings
     broker.on('leaked', leak => this.#leaks.push(leak))
     const { secret } = settings.broker
     this.#environment = exported({ [LEAKS]: settings.leaks, ...(typeof secret === 'string' ? { EPHEMERAL_SECRET: secret } : {}) })
     // Nobody stops it when a signal ends the run: its socket is not to stay.
-    this.#release = onExit(() => /** @type {any} */ (broker)[END]())
+    const end = () => /** @type {any} */ (broker)[END]()
+    this.#release = onExit(() => {
+      end()
+      return endsItself || undefined
+    })
+  }
+
+  get broker() {
+    return this.#broker
   }
 
   get pipe() {
@@ -67,10 +79,16 @@ class Host {
   }
 
   /**
-   * Stops the broker and tells what it saw. Stopping twice is harmless.
+   * Stops the broker and tells what it saw. Stopping twice is harmless, be it at a time: a runner that is interrupted may call its teardown anew.
    * @returns {Promise<Outcome>}
    */
-  async stop() {
+  stop() {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  /** @returns {Promise<Outcome>} */
+  async #stop() {
     const wasRunning = this.#broker.running
     const report = await this.#broker.stop()
     this.#release()
@@ -87,9 +105,15 @@ class Host {
 
 /** A broker that another process hosts. */
 class Guest {
-  /** @param {string} pipe */
-  constructor(pipe) {
+  #environment
+
+  /**
+   * @param {string} pipe
+   * @param {Record<string, string>} environment
+   */
+  constructor(pipe, environment) {
     this.pipe = pipe
+    this.#environment = exported(environment)
   }
 
   /** @returns {Leak[]} */
@@ -99,6 +123,7 @@ class Guest {
 
   /** @returns {Promise<Outcome>} */
   async stop() {
+    this.#environment.restore()
     return { failed: false }
   }
 }
@@ -110,17 +135,18 @@ class Guest {
  * @returns {Promise<Host | Guest>}
  * @throws {BrokerError} `start_failed`, with a sentence that names the hook; `invalid_option`, `invalid_config`
  */
-async function hostBroker(options, { runner, hook, folder }) {
+async function hostBroker(options, { runner, hook, folder, endsItself = false }) {
   const settings = await readSettings(`ephemeral-broker for ${runner}`, options, folder)
   const outer = process.env.EPHEMERAL_PIPE
   try {
     if (outer) {
       await declare(settings, settings.pools, outer)
-      return new Guest(outer)
+      // What becomes of tests that leak is decided by whoever runs them, and else by whoever started the broker.
+      return new Guest(outer, options?.leaks === undefined && process.env[LEAKS] !== undefined ? {} : { [LEAKS]: settings.leaks })
     }
     const { Broker } = require('../broker.js')
     const broker = new Broker({ requireTTL: false, ...settings.broker, pools: settings.pools })
-    const host = await serve(broker, settings)
+    const host = await serve(broker, settings, endsItself)
     // A teardown that never comes does not keep the runner from ending.
     broker.unref()
     return host
@@ -136,12 +162,13 @@ async function hostBroker(options, { runner, hook, folder }) {
  * Starts a broker that was made with the pools of the settings, and declares the rest.
  * @param {InstanceType<typeof import('../broker.js').Broker>} broker
  * @param {Settings} settings
+ * @param {boolean} endsItself
  */
-async function serve(broker, settings) {
+async function serve(broker, settings, endsItself) {
   const pipe = await broker.start()
   try {
     await declare(settings, {}, pipe)
-    return new Host(broker, settings)
+    return new Host(broker, settings, endsItself)
   } catch (error) {
     // Left alone it would keep this process alive.
     await broker.stop()

@@ -25,8 +25,14 @@ const { slotOf } = require('./slot.js')
  * - `runner`: as people write it: `Jest`.
  * - `check`: what to check when there is no broker: `that jest.config has preset: 'ephemeral-broker'`.
  * - `name`: the worker's; absent: after the runner's worker number, else the pid.
+ * - `slot`: the worker's number from 1 on, where it is not simply what runners set in the environment; null: the runner gives none that is used again.
  * - `running`: the scope of the test that runs now, where the runner can be asked; else it is what was begun last.
- * @typedef {{ runner: string, check: string, name?: () => string, running?: () => InstanceType<typeof Scope> | null | undefined }} Adapter
+ * @typedef {object} Adapter
+ * @property {string} runner
+ * @property {string} check
+ * @property {() => string} [name]
+ * @property {() => number | null} [slot]
+ * @property {() => InstanceType<typeof Scope> | null | undefined} [running]
  */
 
 class Worker {
@@ -107,7 +113,8 @@ class Worker {
     if (!this.#client) {
       const pipe = process.env.EPHEMERAL_PIPE
       if (!pipe) throw this.#missing()
-      const client = new Connected(pipe, this.#adapter.name?.() ?? workerName())
+      const { name = workerName, slot = slotOf } = this.#adapter
+      const client = new Connected(pipe, name(), slot)
       callsOf(client).taker = () => {
         const scope = this.#scope()
         return { granted: token => scope.granted(client, token) }
@@ -137,18 +144,21 @@ class Worker {
 /** A client that knows its worker. */
 class Connected extends Client {
   #name
+  #slot
 
   /**
    * @param {string} pipe
    * @param {string} name
+   * @param {() => number | null} slot
    */
-  constructor(pipe, name) {
+  constructor(pipe, name, slot) {
     super(pipe, { name })
     this.#name = name
+    this.#slot = slot
   }
 
   get slot() {
-    return slotOf() ?? home().slot(this.pipe, this.#name)
+    return this.#slot() ?? home().slot(this.pipe, this.#name)
   }
 
   /**

@@ -8,7 +8,9 @@ const { TestFile } = require('./test-file.js')
 
 // A runner may load this package anew in the middle of a test file, and still means the same one.
 const CURRENT = Symbol.for('ephemeral-broker.test-file')
-const realm = /** @type {{ [CURRENT]?: Begun | null }} */ (/** @type {unknown} */ (globalThis))
+// Who begins and ends test files, but does not want to load this where there is no need, says the name of the file.
+const NAME = Symbol.for('ephemeral-broker.test-file-name')
+const realm = /** @type {{ [CURRENT]?: Begun | null, [NAME]?: string }} */ (/** @type {unknown} */ (globalThis))
 
 /** @param {string | URL} file */
 function begin(file) {
@@ -22,6 +24,7 @@ function begin(file) {
 /** The test file of now. Where nobody said which that is, it is what the thread runs, until there is nothing left to run. */
 function current() {
   if (realm[CURRENT]) return realm[CURRENT]
+  if (realm[NAME] !== undefined) return begin(realm[NAME])
   const begun = begin(mainFile())
   process.once('beforeExit', () => void begun.teardown())
   return begun
