@@ -11,6 +11,8 @@ const { npmPackage } = require('../support-run-adapters/toolchains.js')
 const { ROOT, makeProject } = require('./project.js')
 
 const CLI = 'node_modules/@playwright/test/cli.js'
+/** What it makes of our files, which it takes for the project's as they are linked there: the same in all projects. */
+const transformed = path.join(ROOT, 'node_modules', '.cache', 'ephemeral-broker-playwright')
 /** What comes with it. */
 const PACKAGES = ['@playwright/test', 'playwright', 'playwright-core']
 
@@ -24,7 +26,10 @@ function makePlaywrightProject(t, parts, version = '1') {
   if (folder === null) throw new Error(String(why))
   const packages = Object.fromEntries(PACKAGES.map(name => [name, folder]))
   const types = { '@types/node': ROOT, 'undici-types': ROOT }
-  return makeProject(t, { ...parts, packages: { ...packages, ...types, ...parts.packages } })
+  const project = makeProject(t, { ...parts, packages: { ...packages, ...types, ...parts.packages } })
+  const { run } = project
+  project.run = command => run({ ...command, env: { PWTEST_CACHE_DIR: transformed, ...command.env } })
+  return project
 }
 
 /**

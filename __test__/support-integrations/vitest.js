@@ -3,9 +3,11 @@
 
 // The versions of Vitest, and the Nodes that they run on.
 
+const fs = require('node:fs')
+const path = require('node:path')
 const { npmPackage } = require('../support-run-adapters/toolchains.js')
 const { findNodes } = require('../support-stress/nodes.js')
-const { makeProject } = require('./project.js')
+const { ROOT, makeProject } = require('./project.js')
 
 const { nodes } = findNodes()
 
@@ -46,4 +48,21 @@ function makeVitestProject(t, { packages, node }, parts = { fixture: 'vitest' })
 /** What Vitest 3 leaves of its own when it is ended: a folder by a random name. */
 const OWN = /^[\w-]{21}$/
 
-module.exports = { OWN, makeVitestProject, versions }
+/**
+ * Puts a copy of the package where a link to it is: Vitest loads it as it is then, and through Vite what is linked.
+ * @param {string} root
+ */
+function install(root) {
+  const at = path.join(root, 'node_modules', 'ephemeral-broker')
+  fs.unlinkSync(at)
+  const { files, dependencies } = require('../../package.json')
+  const natives = fs.readdirSync(ROOT).filter(name => name.endsWith('.node'))
+  for (const name of ['package.json', ...files, ...natives]) {
+    if (fs.existsSync(path.join(ROOT, name))) fs.cpSync(path.join(ROOT, name), path.join(at, name), { recursive: true })
+  }
+  for (const name of Object.keys(dependencies)) {
+    fs.symlinkSync(path.join(ROOT, 'node_modules', name), path.join(root, 'node_modules', name), 'junction')
+  }
+}
+
+module.exports = { OWN, install, makeVitestProject, versions }

@@ -162,9 +162,9 @@ async function hostBroker(options, { runner, hook, folder, endsItself = false })
  * Starts a broker that was made with the pools of the settings, and declares the rest.
  * @param {InstanceType<typeof import('../broker.js').Broker>} broker
  * @param {Settings} settings
- * @param {boolean} endsItself
+ * @param {boolean} [endsItself]
  */
-async function serve(broker, settings, endsItself) {
+async function serve(broker, settings, endsItself = false) {
   const pipe = await broker.start()
   try {
     await declare(settings, {}, pipe)

@@ -1,0 +1,108 @@
+// @ts-check
+'use strict'
+
+// Playwright reads from the text of a fixture's function what it depends on: its first parameter must be an object that is taken apart there.
+
+const { BrokerError, show } = require('../../errors.js')
+const { kinds, oneOf, readOptions } = require('../../options.js')
+const { Scope } = require('../worker.js')
+const { beginTest, endFile, endTest, realm } = require('./realm.js')
+
+/** @typedef {(fixtures: any, use: (value: any) => Promise<void>, info: any) => Promise<void>} Fixture */
+/** @typedef {[Fixture, { scope: 'test' | 'worker', auto?: boolean, box?: boolean, timeout: number }]} Entry */
+/** @typedef {{ titlePath: readonly string[], retry: number, project: { name: string } }} Test */
+
+const LEASE = {
+  pool: { kind: kinds.text },
+  scope: { kind: oneOf('test', 'worker'), fallback: 'test' },
+  match: { kind: kinds.members },
+  wait: { kind: kinds.wait, fallback: 60_000 }
+}
+
+/** How much longer than its wait a fixture may take, in ms: what the broker says of a wait that was in vain says more than Playwright can. */
+const GRACE = 15_000
+
+/** The worker's, so that its hooks and other fixtures can have it, too. @type {Entry} */
+const broker = [
+  // biome-ignore lint/correctness/noEmptyPattern: it depends on nothing
+  async ({}, use) => {
+    await use(realm.broker)
+    // The client is not closed: what an abandoned test waits for would fail a second time. The process ends right after.
+    await endFile()
+  },
+  { scope: 'worker', auto: true, box: true, timeout: GRACE }
+]
+
+/** For all tests, also those that use the imported broker only. @type {Entry} */
+const testOfBroker = [
+  async ({ broker: _ }, use, /** @type {Test} */ test) => {
+    const scope = beginTest(titleOf(test))
+    await use(null)
+    const error = await endTest(scope)
+    if (error) throw error
+  },
+  // On a clock of its own: it is not skipped when a test has used up its time.
+  { scope: 'test', auto: true, box: true, timeout: GRACE }
+]
+
+/**
+ * Fixtures for `test.extend`: `broker`, and a lease for each name.
+ * @param {Record<string, import('./index.js').LeaseFixture>} [leases]
+ * @returns {Record<string, Entry>}
+ * @throws {BrokerError} `invalid_option`
+ */
+function brokerFixtures(leases = {}) {
+  /** @type {Record<string, Entry>} */
+  const fixtures = { broker, _testOfBroker: testOfBroker }
+  for (const [name, lease] of Object.entries(leases)) {
+    if (name in fixtures)
+      throw new BrokerError('invalid_option', `brokerFixtures has a fixture ${show(name)} already: give the lease another name`)
+    const options = readOptions(`the fixture ${name}`, LEASE, lease)
+    if (options.pool === undefined) throw new BrokerError('invalid_option', `the fixture ${name} needs a pool, as in { pool: 'accounts' }`)
+    fixtures[name] = leaseFixture(options)
+  }
+  return fixtures
+}
+
+/**
+ * It waits on its own clock: the time of the test, or of the worker's other fixtures, does not go by meanwhile.
+ * @param {Record<string, any>} lease
+ * @returns {Entry}
+ */
+function leaseFixture({ pool, scope, match, wait }) {
+  const acquire = () => realm.broker.acquire(pool, { wait, ...(match ? { match } : {}) })
+  // To Playwright, 0 is no limit.
+  const timeout = wait === Infinity ? 0 : wait + GRACE
+  return scope === 'worker' ? [forWorker(acquire), { scope, timeout }] : [forTest(acquire), { scope, timeout }]
+}
+
+/** @typedef {() => Promise<import('../../../index.js').Lease>} Acquire */
+
+/** @param {Acquire} acquire @returns {Fixture} */
+function forTest(acquire) {
+  return async ({ _testOfBroker }, use) => {
+    const lease = await acquire()
+    await use(lease)
+    await lease.release()
+  }
+}
+
+/** @param {Acquire} acquire @returns {Fixture} */
+function forWorker(acquire) {
+  return async ({ broker: _ }, use) => {
+    // The test that is the first to use it is not the one that has it.
+    const scope = new Scope(null)
+    await use(await realm.run(scope, acquire))
+    await scope.end()
+  }
+}
+
+/**
+ * As Playwright's reporters write it, but for the line.
+ * @param {Test} test
+ */
+function titleOf({ titlePath, retry, project }) {
+  return `${project.name && `[${project.name}] › `}${titlePath.join(' › ')}${retry > 0 ? ` (retry #${retry})` : ''}`
+}
+
+module.exports = { brokerFixtures }
