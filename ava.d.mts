@@ -10,4 +10,27 @@
  * @packageDocumentation
  */
 
+import type { TestBroker } from './lib/integrations/types.js'
+
 export * from './index.js'
+
+/**
+ * A client that knows which test runs, also where tests run side by side: what a test takes is given back when its hooks and teardowns are over, what is taken outside of tests when the test
+ * file is over. What a test did not release itself is a leak, and is named on standard error.
+ *
+ * Pools, values, rates and `leaks` are declared in the config file, `ephemeral-broker.config.js`.
+ *
+ * @example
+ * ```js
+ * import test from 'ava'
+ * import { broker } from 'ephemeral-broker/ava'
+ *
+ * test('logs in', async t => {
+ *   const account = await broker.acquire('accounts')
+ *   t.teardown(() => account.release())
+ *   t.truthy(account.value)
+ * })
+ * ```
+ */
+export declare const broker: TestBroker
+export type { TestBroker, WorkerLease } from './lib/integrations/types.js'

@@ -191,6 +191,123 @@ with Client() as client:
     await Promise.all(clients.map(client => client.close()))
   })
 
+  test('what a test forgot is given back and noted with its title; what is kept is not', async () => {
+    const script = `
+import json
+from ephemeral_broker import Client
+with Client(name="worker-1") as client:
+    client.define_pool("accounts", 5)
+    before = client.acquire("accounts")
+    with client.test("a long title" + "ü" * 1000) as leaks:
+        client.acquire("accounts")
+        kept = client.acquire("accounts").keep()
+        client.acquire("accounts").release()
+        client.acquire("accounts").discard()
+        client.lock("schema")
+        client.lease("ports", "me")
+        client.lease("ports", "released")
+        client.release("released")
+        slot = client.slot()
+        print(json.dumps(leaks))
+    print(json.dumps([[leak["kind"], leak["name"], leak["number"]] for leak in leaks]))
+    print(json.dumps([slot, client.slot(), before.release(), kept.release()]))
+    kept = client.acquire("accounts").keep()
+    outside = client.acquire("accounts")`
+    const lines = await python(script).lines()
+    assert.deepEqual(lines, [
+      [],
+      [
+        ['pool', 'accounts', 2],
+        ['lock', 'schema', null],
+        ['pool', 'ports', 1]
+      ],
+      [1, 1, true, true]
+    ])
+    const { leaked, leakedCount } = await broker.stop()
+    assert.equal(leakedCount, 3)
+    assert.deepEqual(
+      leaked.map(({ worker }) => worker),
+      ['worker-1', 'worker-1', 'me']
+    )
+    for (const { test } of leaked) assert.match(String(test), /^a long titleü+$/)
+  })
+
+  test('what no session holds cannot leak or be kept; what one holds that does not say bye was forgotten', async () => {
+    const script = `
+import json
+from ephemeral_broker import Client
+other = Client(name="other")
+lock = other.lock("a")
+with Client(name="worker-1") as client:
+    for token in [lock.token, 999]:
+        print(json.dumps([client._request("leak", token=token)["leak"], client._request("keep", token=token)["kept"]]))
+    print(json.dumps(client._request("keep", token=client.lock("b").token)["kept"]))
+print(json.dumps(lock.release()))
+other.lock("c")
+other.lock("d").keep()
+with Client(name="orderly") as orderly:
+    orderly.lock("e")`
+    assert.deepEqual(await python(script).lines(), [[null, false], [null, false], true, true])
+    const { leaked } = await broker.stop()
+    assert.deepEqual(
+      leaked.map(({ kind, name, number, worker, test }) => [kind, name, number, worker, test]),
+      [['lock', 'c', null, 'other', null]]
+    )
+  })
+
+  test('a wait that is broken off takes nothing, and the client goes on', async () => {
+    const script = `
+import json, select, signal
+from ephemeral_broker import BrokerError, Client
+
+class Impatience(BaseException):
+    pass
+
+def lose_patience(*_):
+    raise Impatience
+
+def broken_off(call):
+    try:
+        call()
+    except Impatience:
+        return True
+
+client, other = Client(), Client()
+client.define_pool("one", 1)
+held = other.acquire("one")
+signal.signal(signal.SIGALRM, lose_patience)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+print(json.dumps(broken_off(lambda: client.acquire("one", wait=None))))
+held.release()
+other.acquire("one", wait=0).release()
+
+# It was granted when patience ended: the reply is on its way.
+read = client._read
+def late():
+    select.select([client._socket], [], [], 10)
+    client._read = read
+    raise Impatience
+client._read = late
+print(json.dumps(broken_off(lambda: client.acquire("one"))))
+other.acquire("one", wait=0).release()
+print(json.dumps(client.acquire("one", wait=0).release()))`
+    assert.deepEqual(await python(script).lines(), [true, true, true])
+  })
+
+  test('values and workers that others wait for', async () => {
+    const script = `
+import json
+from ephemeral_broker import Client
+with Client() as client:
+    print(json.dumps([client.wait_for("greeting"), client.barrier("start", 2)]))`
+    const worker = python(script)
+    const client = new Client(broker.pipe)
+    await client.set('greeting', 'hello', 60_000)
+    const index = await client.barrier('start', 2)
+    assert.deepEqual(await worker.lines(), [['hello', 1 - index]])
+    await client.close()
+  })
+
   test('another process may not release a lease', async () => {
     const client = new Client(broker.pipe)
     await client.lease('accounts', 'mine')

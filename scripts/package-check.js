@@ -34,7 +34,11 @@ function rootFiles() {
     'package.json',
     'plugin.d.ts',
     'run.d.ts',
-    ...['bin', 'docs', 'lib'].flatMap(below)
+    // What `init` copies into projects.
+    'examples/python/ephemeral_broker.py',
+    'examples/python/example.py',
+    'examples/python/pytest_ephemeral_broker.py',
+    ...['bin', 'docs', 'examples/go/broker', 'lib'].flatMap(below)
   ].sort()
 }
 

@@ -10,6 +10,7 @@ Durations are milliseconds, as everywhere in ephemeral-broker. Copy this file in
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import io
@@ -22,6 +23,9 @@ import zlib
 
 # How long to wait for a turn, in ms, unless told otherwise.
 WAIT = 60_000
+
+# The longest text that says what a worker does, in bytes.
+_MAX_TEXT = 1024
 
 # With the pid, which a fork changes, this tells our process from all others.
 _PROCESS = secrets.token_hex(8)
@@ -41,10 +45,17 @@ class Held:
     def __init__(self, client, token):
         self._client = client
         self.token = token
+        client._taken.add(token)
 
     def release(self):
         """Whether it was still held."""
+        self._client._taken.discard(self.token)
         return self._client._request("release", token=self.token)["released"]
+
+    def keep(self):
+        """It is held on purpose until the client is closed: no leak of the test in which it was taken. Itself."""
+        self._client._keep(self.token)
+        return self
 
     def __enter__(self):
         return self
@@ -63,6 +74,7 @@ class Lease(Held):
 
     def discard(self, reason=None):
         """Gives it back as unusable: it is not handed out again."""
+        self._client._taken.discard(self.token)
         return self._client._request("discard", token=self.token, reason=reason)["discarded"]
 
 
@@ -79,6 +91,8 @@ class Client:
             raise BrokerError("no_pipe", "no_pipe: EPHEMERAL_PIPE is not set; was the broker started?")
         self._lock = threading.Lock()
         self._last_id = 0
+        # Tokens of what was taken and, as far as is known here, not released.
+        self._taken = set()
         self._timeout = timeout
         try:
             self._socket, self._stream = _connect(pipe, timeout)
@@ -96,8 +110,7 @@ class Client:
 
     def get(self, key):
         """The value of `key`. Raises BrokerError with code `not_found` or `expired`."""
-        reply = self._request("get", key=key)
-        return self._inflate(reply["value"]) if reply.get("compressed") else reply["value"]
+        return self._value(self._request("get", key=key))
 
     def set(self, key, value, ttl=None):
         """Keeps `value`, anything that JSON can say."""
@@ -116,7 +129,15 @@ class Client:
 
     def lease(self, key, worker_id, ttl=None, detached=None):
         """The lowest number that nobody holds for `key`. Asking again renews it. `detached` keeps it, until its TTL, when we are gone."""
-        return self._request("lease", key=key, workerId=worker_id, ttl=ttl, detached=detached)["value"]
+        lease = self._request("lease", key=key, workerId=worker_id, ttl=ttl, detached=detached)
+        self._taken.add(lease["token"])
+        return lease["value"]
+
+    def slot(self):
+        """A number from 1 on that no other worker has, for as long as this one lives. Who takes its place has its number."""
+        lease = self._request("lease", key="ephemeral-broker/slots", workerId=_process())
+        self._keep(lease["token"])
+        return lease["value"]
 
     def release(self, worker_id, key=None):
         """Gives back all that `worker_id` holds, or its lease on `key` alone. Whether there was anything to give back."""
@@ -144,7 +165,7 @@ class Client:
         """The value of `key`. One worker makes it, the others wait for it; when that one fails or dies, the next one makes it."""
         reply = self._request("once", key=key, wait=wait)
         if not reply.get("run"):
-            return self._inflate(reply["value"]) if reply.get("compressed") else reply["value"]
+            return self._value(reply)
         try:
             value = make()
         except BaseException as error:
@@ -152,6 +173,10 @@ class Client:
             raise
         self._request("fulfil", token=reply["token"], value=value, ttl=ttl)
         return value
+
+    def wait_for(self, key, wait=WAIT):
+        """The value of `key`, as soon as it has one."""
+        return self._value(self._request("waitFor", key=key, wait=wait))
 
     def incr(self, key, by=1):
         """Adds to a number, which begins at 0. No two workers ever get the same result."""
@@ -165,9 +190,31 @@ class Client:
         """Waits until it is within a limit that was declared; how long that was, in ms."""
         return self._request("throttle", name=name, cost=cost, wait=wait)["waited"]
 
+    def barrier(self, name, parties, wait=WAIT):
+        """Waits until so many have come. How many came before: one of them gets 0."""
+        return self._request("barrier", name=name, parties=parties, wait=wait)["index"]
+
     def describe(self, text):
         """Says what this worker does now, a test's title, for messages about what it holds; None: nothing."""
-        self._request("describe", text=text)
+        self._request("describe", text=text and text.encode()[:_MAX_TEXT].decode(errors="ignore"))
+
+    @contextlib.contextmanager
+    def test(self, title):
+        """A test runs. What it took and did not release when it is over is given back, and the broker notes it as a leak of `title`.
+
+        Gives a list, which has those leaks when the test is over: {"kind", "name", "number", "worker", "pid", "test", "heldFor"}.
+        """
+        before, leaks = set(self._taken), []
+        self.describe(title)
+        try:
+            yield leaks
+        finally:
+            for token in sorted(self._taken - before):
+                self._taken.discard(token)
+                leak = self._request("leak", token=token)["leak"]
+                if leak is not None:  # Else it was released by its worker's name, or its time had run out.
+                    leaks.append(leak)
+            self.describe(None)
 
     def ping(self):
         """The broker's clock, ms since the epoch."""
@@ -199,9 +246,13 @@ class Client:
 
     # A session, and a request in it
 
+    def _keep(self, token):
+        self._taken.discard(token)
+        self._request("keep", token=token)
+
     def _hello(self, secret, name):
         nonce = secrets.token_hex(16)
-        me = {"pid": os.getpid(), "process": f"{_PROCESS}-{os.getpid()}", "name": name or f"python-{os.getpid()}"}
+        me = {"pid": os.getpid(), "process": _process(), "name": name or f"python-{os.getpid()}"}
         reply = self._request("hello", protocol=1, nonce=nonce, **me)
         if "auth" in reply:
 
@@ -219,35 +270,72 @@ class Client:
         with self._lock:
             if self._stream is None:
                 raise BrokerError("closed", "closed: this client was closed")
-            self._last_id += 1
-            request = {"id": self._last_id, "action": action}
+            request = {"id": self._next_id(), "action": action}
             request.update((name, value) for name, value in members.items() if value is not None or name in ("value", "text"))
             line = json.dumps(request, ensure_ascii=False, allow_nan=False).encode() + b"\n"
             try:
-                self._limit_time(members.get("wait", 0))
-                self._stream.write(line)
-                self._stream.flush()
-                line = self._stream.readline()
-                # Between the replies there may be events, which are for clients that listen all the time.
-                while line.endswith(b"\n") and "event" in json.loads(line):
-                    line = self._stream.readline()
+                self._send(line, members.get("wait", 0))
+                reply = self._reply_to(request["id"])
             except OSError as error:
                 # The reply may still come; after it nothing would fit together any more.
                 self._hang_up()
                 code = "timeout" if isinstance(error, socket.timeout) else "connection_closed"
                 raise BrokerError(code, f"{code}: {action}: {error}") from error
-            except BaseException:
+            except Exception:
                 self._hang_up()
                 raise
-            if not line.endswith(b"\n"):
-                self._hang_up()
-                raise BrokerError("connection_closed", f"connection_closed: the broker hung up during {action}")
-        reply = json.loads(line)
+            except BaseException:
+                # Not the broker's doing: somebody has lost patience (Ctrl-C, a test's time limit).
+                self._withdraw(request["id"])
+                raise
         if not reply.pop("ok"):
             raise BrokerError(reply["error"], reply.get("message"))
-        if reply.pop("id", None) != request["id"]:
+        return reply
+
+    def _next_id(self):
+        self._last_id += 1
+        return self._last_id
+
+    def _send(self, line, wait):
+        self._limit_time(wait)
+        self._stream.write(line)
+        self._stream.flush()
+
+    def _reply_to(self, request):
+        reply = self._read()
+        if reply.get("id") != request:
             raise BrokerError("protocol_error", "protocol_error: the reply belongs to another request")
         return reply
+
+    def _withdraw(self, request):
+        """Ends a wait. What was granted all the same is given back, and the connection goes on."""
+        try:
+            cancel = self._next_id()
+            self._send(b'{"id":%d,"action":"cancel","request":%d}\n' % (cancel, request), 0)
+            granted = []
+            reply = self._read()
+            while reply.get("id") != cancel:
+                granted += [lease["token"] for lease in reply.get("leases", [reply]) if "token" in lease]
+                reply = self._read()
+            for token in granted:
+                release = self._next_id()
+                self._send(b'{"id":%d,"action":"release","token":%d}\n' % (release, token), 0)
+                self._reply_to(release)
+        except Exception:
+            self._hang_up()  # Which gives back everything.
+
+    def _read(self):
+        """The next line that is no event: those are for clients that listen all the time."""
+        while True:
+            line = self._stream.readline()
+            if not line.endswith(b"\n"):
+                raise ConnectionError("the broker hung up")
+            reply = json.loads(line)
+            if "event" not in reply:
+                return reply
+
+    def _value(self, reply):
+        return self._inflate(reply["value"]) if reply.get("compressed") else reply["value"]
 
     def _inflate(self, text):
         """A value that its setter compressed. A small one must not blow up: no more is inflated than a value may have."""
@@ -274,6 +362,10 @@ class Client:
                 part.close()
             except OSError:
                 pass  # It was broken before.
+
+
+def _process():
+    return f"{_PROCESS}-{os.getpid()}"
 
 
 def _connect(pipe, timeout):

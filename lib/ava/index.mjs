@@ -8,10 +8,13 @@
 
 import { isMainThread } from 'node:worker_threads'
 import { findRunner } from './runner.mjs'
+import { worker } from './worker.mjs'
 
 const runner = findRunner()
 if (runner) await (await import('./test-worker.mjs')).join(runner)
 // Other threads are tools' that read the configuration.
 else if (isMainThread && !process.env.EPHEMERAL_PIPE) await (await import('./main-process.mjs')).host()
+
+export const { broker } = worker
 
 export { Broker, BrokerError, Client, checkReadiness, cleanupPipe, defineConfig, makePipePath, run } from '../../index.js'

@@ -5,11 +5,10 @@
 import { startBroker } from './broker.mjs'
 
 export async function host() {
-  const broker = await startBroker()
-  broker.unref()
+  const host = await startBroker("AVA's configuration")
   // AVA has nothing more to do then, and has said how its run was.
   process.once('beforeExit', async () => {
-    const { sharedWorkerErrors } = await broker.stop()
-    if (sharedWorkerErrors.length > 0) process.exitCode ||= 1
+    const { failed } = await host.stop()
+    if (failed) process.exitCode ||= 1
   })
 }

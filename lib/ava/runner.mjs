@@ -67,6 +67,13 @@ export class Runner {
     else process.once('beforeExit', () => void teardown())
   }
 
+  /** The class that runs the tests of a file. @returns {Promise<{ prototype: import('./tests.mjs').AvaRunner }>} */
+  async testRunner() {
+    const file = path.join(path.dirname(this.#entry), '..', 'runner.js')
+    const { default: TestRunner = Object } = existsSync(file) ? await import(pathToFileURL(file).href) : {}
+    return TestRunner
+  }
+
   /** Where AVA keeps these things. @returns {Promise<{ waitForReady?: object[], sharedWorkerTeardowns?: Array<() => Promise<void>> }>} empty, where an AVA to come has it elsewhere */
   async #state() {
     const folder = path.dirname(this.#entry)

@@ -4,6 +4,8 @@
 
 import errors from '../errors.js'
 import plugin from '../plugin/index.js'
+import { followTests } from './tests.mjs'
+import { worker } from './worker.mjs'
 
 const { BrokerError } = errors
 
@@ -18,8 +20,18 @@ export async function join(runner) {
     // What has failed is reported where it is, and whoever uses it is told.
     await file.available().catch(() => {})
   })
-  if (process.env.EPHEMERAL_PIPE) await runner.afterTests(() => file.teardown())
-  else await joinHost(runner, () => file.teardown({ finished: MOST_TO_FINISH }))
+  await followTests(runner, worker)
+  if (process.env.EPHEMERAL_PIPE) await runner.afterTests(() => leave(file))
+  else await joinHost(runner, () => leave(file, { finished: MOST_TO_FINISH }))
+}
+
+/**
+ * @param {ReturnType<typeof plugin.testFile>} file
+ * @param {{ finished?: number }} [options]
+ */
+async function leave(file, options) {
+  await worker.endFile()
+  await file.teardown(options)
 }
 
 /**
@@ -47,9 +59,9 @@ async function joinHost(runner, leave) {
     }
   })
   await host.available
-  const { pipe, secret } = await ask(host, 'join')
-  process.env.EPHEMERAL_PIPE = pipe
-  process.env.EPHEMERAL_SECRET = secret
+  const { error, ...place } = await ask(host, 'join')
+  if (error) throw error
+  Object.assign(process.env, place)
 }
 
 /**

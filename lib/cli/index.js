@@ -12,6 +12,7 @@ const { version } = require('../../package.json')
 const { addCalls } = require('./calls.js')
 const { addClientOptions } = require('./client.js')
 const { addLock } = require('./lock.js')
+const { addInit } = require('./init.js')
 const { ExitCode, exitCodeOf, guardStreams, printError } = require('./output.js')
 const { addRun } = require('./run.js')
 const { addStart } = require('./start.js')
@@ -19,6 +20,9 @@ const { addStatus } = require('./status.js')
 
 const MORE = `
 Examples:
+  See what to add for this project's test runner:
+    $ ephemeral-broker init
+
   Run each test file on one of four workers, each with a server of its own:
     $ ephemeral-broker run -w 4 --server "npm run dev" --ready /health \\
         -- npx vitest run {file}
@@ -77,6 +81,7 @@ function makeProgram(context) {
   addStart(program, context)
   addStatus(program, context)
   addLock(program, context)
+  addInit(program, context)
   addCalls(program, context)
   return program
 }

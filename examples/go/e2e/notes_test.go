@@ -11,30 +11,6 @@ import (
 	"example.com/notes/broker"
 )
 
-// account is one that no other test has until this one is over, in whatever worker.
-func account(t *testing.T) string {
-	t.Helper()
-	client, err := broker.Connect(t.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	lease, err := client.Acquire("accounts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if held, err := lease.Release(); err != nil || !held {
-			t.Errorf("the account was lost: %v", err)
-		}
-	})
-	var name string
-	if err := json.Unmarshal(lease.Value, &name); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
 func add(t *testing.T, notes ...note) {
 	t.Helper()
 	client := NewTestClient(GetAPIToken(t))
@@ -49,7 +25,7 @@ func add(t *testing.T, notes ...note) {
 // Each of these begins with an empty file, whatever the tests before it wrote on this worker, and those beside it on the others.
 
 func TestAddsNotes(t *testing.T) {
-	author := account(t)
+	author := broker.Acquire[string](t, "accounts")
 	wanted := []note{{author, "buy ink"}, {author, "buy paper"}}
 	add(t, wanted...)
 	var notes []note
@@ -60,7 +36,7 @@ func TestAddsNotes(t *testing.T) {
 }
 
 func TestKeepsNotesInItsFile(t *testing.T) {
-	wanted := []note{{account(t), "water the plants"}}
+	wanted := []note{{broker.Acquire[string](t, "accounts"), "water the plants"}}
 	add(t, wanted...)
 	text, err := os.ReadFile(filepath.Join(GetDataDir(t), "notes.json"))
 	if err != nil {

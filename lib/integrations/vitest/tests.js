@@ -133,10 +133,7 @@ async function around(run, { task }) {
 /** @param {TestScope} scope */
 async function end(scope) {
   const error = await tests.end(scope)
-  if (!error) return
-  // Where in this package a leak is noticed helps nobody.
-  error.stack = String(error)
-  throw error
+  if (error) throw error
 }
 
 /** @param {Task | undefined} task @returns {boolean} */
