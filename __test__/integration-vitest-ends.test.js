@@ -38,12 +38,16 @@ for (const version of versions) {
       assert.deepEqual(leftIn(project), [])
     })
 
-    it('ends with Vitest when it is interrupted, and when it cannot begin', LONG, async t => {
+    it('ends with Vitest when it cannot begin, when it bails out, and when it is interrupted', LONG, async t => {
       const { project, vitest } = makeVitestProject(t, version)
       const wrong = await vitest(['run'], { WRONG: '1' })
       assert.equal(wrong.code, 1, wrong.output)
       assert.match(wrong.output, /accounts/)
       assert.match(wrong.output, /many/)
+
+      const bailed = await vitest(['run', 'leaks', '--bail=1'], { KIND: 'failing', LEAKS: 'fail' })
+      assert.equal(bailed.code, 1, bailed.output)
+      assert.match(bailed.output, /Tests {2}1 failed \(7\)/)
 
       const stuck = { KIND: 'hanging' }
       const args = ['run', '--disable-console-intercept']

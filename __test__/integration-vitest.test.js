@@ -38,7 +38,7 @@ const LEAKS_AROUND = [
 /** @type {Way[]} */
 const ways = [
   { name: 'forks', installed: true, versions: ['4', '5'] },
-  { name: 'threads', env: { POOL: 'threads' }, newest: true, versions: ['4', '5'] },
+  { name: 'threads', env: { POOL: 'threads', UNSET: '1' }, newest: true, versions: ['4', '5'] },
   { name: 'vmThreads', env: { POOL: 'vmThreads' }, newest: true, versions: ['3', '4', '5'] },
   { name: 'threads without isolation', env: { POOL: 'threads', NO_ISOLATION: '1', INLINE: '1' }, installed: true, versions: ['3', '4'] },
   { name: 'projects with forks and with threads', args: ['--config', 'projects.config.mjs'], versions: ['3', '4'] }

@@ -123,7 +123,7 @@ function nodeOf(major) {
 }
 
 /** What is installed with it; readdirp comes with chokidar. */
-const OTHERS = ['chokidar', 'commander', 'picomatch', 'readdirp', 'smol-toml', 'yaml']
+const OTHERS = ['chokidar', 'commander', 'picomatch', 'readdirp', 'signal-exit', 'smol-toml', 'yaml']
 
 describe('installed from its tarballs', () => {
   /** @type {{ tarball: string, files: string[] }} */

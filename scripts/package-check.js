@@ -36,7 +36,6 @@ function rootFiles() {
     'run.d.ts',
     // What `init` copies into projects.
     'examples/python/ephemeral_broker.py',
-    'examples/python/example.py',
     'examples/python/pytest_ephemeral_broker.py',
     ...['bin', 'docs', 'examples/go/broker', 'lib'].flatMap(below)
   ].sort()
@@ -77,9 +76,9 @@ function typesProblems(tarball) {
   const shown = ['--format', 'ascii', '--no-emoji', '--no-color']
   const runs = [
     // Data, for editors and for Jest: nobody imports it without exports being known.
-    ['--exclude-entrypoints', './schema.json', './ava', './jest-preset', '--profile', 'strict'],
-    // AVA's tests are ECMAScript modules, as it is one.
-    ['--entrypoints', './ava', '--profile', 'esm-only']
+    ['--exclude-entrypoints', './schema.json', './ava', './vitest', './jest-preset', '--profile', 'strict'],
+    // AVA's and Vitest's tests are ECMAScript modules, as these are.
+    ['--entrypoints', './ava', './vitest', '--profile', 'esm-only']
   ]
   return runs.flatMap(args => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [attw, tarball, ...args, ...shown], { encoding: 'utf8' })
