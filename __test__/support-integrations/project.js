@@ -25,7 +25,10 @@ const fixtures = path.join(__dirname, '..', 'fixtures', 'integrations')
 function makeProject(t, { fixture = [], files = {}, packages = {}, manifest = {} }) {
   // The sockets are in its folder too, so that it can be seen that nothing is left. Their paths must be short.
   const root = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'eb-'))
-  t.after(() => fs.rmSync(root, { recursive: true, force: true, maxRetries: 5 }))
+  t.after(() => {
+    endAllIn(root)
+    fs.rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+  })
   for (const folder of ['common', ...[fixture].flat()]) fs.cpSync(path.join(fixtures, folder), root, { recursive: true })
   for (const [name, content] of Object.entries(files)) {
     fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true })
@@ -40,6 +43,20 @@ function makeProject(t, { fixture = [], files = {}, packages = {}, manifest = {}
     if (!fs.existsSync(at)) link(path.join(folder, 'node_modules', name), at)
   }
   return new IntegrationProject(t, root)
+}
+
+/**
+ * Runners that were interrupted may leave workers behind, with a broker or without: Vitest 3 leaves some that use up all processors and all memory.
+ * @param {string} root
+ */
+function endAllIn(root) {
+  for (const pid of fs.existsSync('/proc/self/cwd') ? fs.readdirSync('/proc').filter(name => /^\d+$/.test(name)) : []) {
+    try {
+      if (fs.readlinkSync(`/proc/${pid}/cwd`).startsWith(root)) process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It is gone, or somebody else's.
+    }
+  }
 }
 
 class IntegrationProject extends Project {

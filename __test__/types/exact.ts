@@ -66,7 +66,12 @@ holds<Same<typeof queue, Queue<{ file: string }>>>()
 const taken = queue.take()
 holds<Same<typeof taken, Promise<Job<{ file: string }> | null>>>()
 
-holds<Same<keyof BrokerEvents, 'leaseExpired' | 'workerLost' | 'slowWait' | 'waited' | 'leaked' | 'sharedWorkerError' | 'nearCapacity' | 'stopped'>>()
+holds<
+  Same<
+    keyof BrokerEvents,
+    'leaseExpired' | 'workerLost' | 'slowWait' | 'waited' | 'leaked' | 'sharedWorkerError' | 'nearCapacity' | 'stopped'
+  >
+>()
 holds<Same<keyof SetOptions, 'ttl' | 'ifAbsent' | 'ifVersion' | 'timeout' | 'signal'>>()
 holds<Same<keyof LeaseOptions, 'ttl' | 'detached' | 'wait' | 'timeout' | 'signal'>>()
 holds<Same<keyof WaitOptions, 'wait' | 'timeout' | 'signal'>>()

@@ -27,8 +27,8 @@ class Scope {
    * @param {number} token
    */
   granted(client, token) {
-    let owned = known.get(client)
-    if (owned === undefined) known.set(client, (owned = new Set()))
+    const owned = known.get(client) ?? new Set()
+    known.set(client, owned)
     if (owned.has(token)) return
     const { holdings } = callsOf(client).connection
     // Of leases by name a client does not know whether they are released.
