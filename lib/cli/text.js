@@ -32,7 +32,14 @@ const NO_WIDTH = /^[\p{M}\u200d]+$/u
 
 const PLAIN = /^[\x20-\x7e]*$/
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+/** Made when needed: it takes longer than all else here. @type {Intl.Segmenter | null} */
+let segmenter = null
+
+/** @param {string} text */
+function graphemesOf(text) {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+  return segmenter.segment(text)
+}
 
 /**
  * What others named, so that it cannot move the cursor, set a title or end its line: control characters become their pictures (␛).
@@ -61,7 +68,7 @@ function graphemeWidth(grapheme) {
 function widthOf(text) {
   if (PLAIN.test(text)) return text.length
   let width = 0
-  for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment)
+  for (const { segment } of graphemesOf(text)) width += graphemeWidth(segment)
   return width
 }
 
@@ -74,7 +81,7 @@ function cut(text, width) {
   if (widthOf(text) <= width) return text
   let kept = ''
   let left = width - 1
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     left -= graphemeWidth(segment)
     if (left < 0) break
     kept += segment

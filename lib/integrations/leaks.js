@@ -4,7 +4,6 @@
 /** What becomes of a test that does not release what it took: the host says it, in the environment of its workers. */
 
 const { BrokerError } = require('../errors.js')
-const { leakText } = require('./summary.js')
 
 /** @typedef {import('../../index.js').BrokerReport['leaked'][number]} Leak */
 
@@ -18,6 +17,8 @@ const leaksFail = () => process.env[LEAKS] === 'fail'
  * @returns {InstanceType<typeof BrokerError>} `leaked`, for a test to fail with
  */
 function leakError(leaks) {
+  // Loaded when needed.
+  const { leakText } = require('./summary.js')
   const text = `not released: ${leaks.map(leakText).join('; ')}. Release it in the test or in its afterEach, or take it outside of tests`
   const error = new BrokerError('leaked', text, { details: { leaks } })
   // Runners print stacks. Where in this package a leak is noticed helps nobody.
