@@ -1,5 +1,3 @@
-import type { TestBroker } from '../types.js'
-
 /**
  * A plugin of CodeceptJS, which says what scenario runs. The broker is around the run: `npx ephemeral-broker start -- npx codeceptjs run-workers 5`.
  *
@@ -29,8 +27,9 @@ declare namespace plugin {
    * })
    * ```
    */
-  export const broker: TestBroker
-  export type { TestBroker, WorkerLease } from '../types.js'
+  export const broker: import('../types.js').TestBroker
+  export type TestBroker = import('../types.js').TestBroker
+  export type WorkerLease<T = any> = import('../types.js').WorkerLease<T>
 }
 
 export = plugin

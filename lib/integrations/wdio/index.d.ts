@@ -1,7 +1,5 @@
 import type { IntegrationOptions, TestBroker } from '../types.js'
 
-export type { IntegrationOptions, TestBroker, WorkerLease } from '../types.js'
-
 /**
  * The service for WebdriverIO 9: it starts a broker before the run's workers, stops it after them, and gives tests `browser.broker`.
  * @example
@@ -14,7 +12,7 @@ export type { IntegrationOptions, TestBroker, WorkerLease } from '../types.js'
  * }
  * ```
  */
-export declare class EphemeralBrokerService {
+declare class Service {
   constructor(options?: IntegrationOptions)
   onPrepare(config: { rootDir?: string | undefined }): Promise<void>
   onWorkerEnd(): void
@@ -23,16 +21,25 @@ export declare class EphemeralBrokerService {
   beforeSession(config: object, capabilities: unknown, specs: string[]): void
 }
 
-/**
- * The same as `browser.broker`, for what is outside of tests too: the files of page objects and helpers, and all hooks of the configuration that run in workers.
- * @example
- * ```js
- * import { broker } from 'ephemeral-broker/wdio'
- *
- * export const account = await broker.forWorker('accounts')
- * ```
- */
-export declare const broker: TestBroker
+declare namespace Service {
+  export import EphemeralBrokerService = Service
+
+  /**
+   * The same as `browser.broker`, for what is outside of tests too: the files of page objects and helpers, and all hooks of the configuration that run in workers.
+   * @example
+   * ```js
+   * import { broker } from 'ephemeral-broker/wdio'
+   *
+   * export const account = await broker.forWorker('accounts')
+   * ```
+   */
+  export const broker: import('../types.js').TestBroker
+  export type IntegrationOptions = import('../types.js').IntegrationOptions
+  export type TestBroker = import('../types.js').TestBroker
+  export type WorkerLease<T = any> = import('../types.js').WorkerLease<T>
+}
+
+export = Service
 
 declare global {
   namespace WebdriverIO {

@@ -8,4 +8,10 @@ const { EphemeralBrokerService } = require('./service.js')
 
 const { broker } = here
 
-module.exports = { EphemeralBrokerService, broker }
+// The class itself, as WebdriverIO's own services are imported; and by names, written so that Node finds them for ES modules.
+// @ts-expect-error: TypeScript knows modules that are a class, and modules that have names.
+module.exports = EphemeralBrokerService
+// @ts-expect-error
+module.exports.EphemeralBrokerService = EphemeralBrokerService
+// @ts-expect-error
+module.exports.broker = broker
