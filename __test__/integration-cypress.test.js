@@ -8,7 +8,7 @@ const path = require('node:path')
 const { describe, it } = require('node:test')
 const { assertLinks } = require('./support-integrations/pages.js')
 const { ROOT, filesOf, makeProject } = require('./support-integrations/project.js')
-const { told } = require('./support-integrations/said.js')
+const { told } = require('./support-integrations/output.js')
 
 const page = 'docs/cypress.md'
 const LONG = { timeout: 60_000 }

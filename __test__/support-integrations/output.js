@@ -1,9 +1,24 @@
 // @ts-check
 'use strict'
 
-// What a run says, and whether what it started is gone.
+// What a page says is run, what a run says, and whether what it started is gone.
 
+const path = require('node:path')
 const { setTimeout: pause } = require('node:timers/promises')
+
+const cli = path.join(__dirname, '..', '..', 'bin', 'ephemeral-broker.js')
+
+/**
+ * What Node is to run where a page says `npx ephemeral-broker start -- npx runner …`, or `npx runner …`.
+ * @param {string[]} words
+ * @param {string} program the runner's
+ * @returns {string[]}
+ */
+function argumentsOf([, name, ...rest], program) {
+  if (name !== 'ephemeral-broker') return [program, ...rest]
+  const command = rest.indexOf('--') + 1
+  return [cli, ...rest.slice(0, command), process.execPath, ...argumentsOf(rest.slice(command), program)]
+}
 
 /**
  * The lines of this package's own.
@@ -43,4 +58,4 @@ function runs(pid) {
   }
 }
 
-module.exports = { gone, onceSaid, told }
+module.exports = { argumentsOf, gone, onceSaid, told }
