@@ -1,8 +1,9 @@
 // `npm run check`: what CI asks of the sources before it runs the tests.
 const { execSync } = require('node:child_process')
-const { root, setUp } = require('./setup.js')
+const { installDependencies, root } = require('./setup.js')
 
-setUp()
+// The addon is built below, once.
+installDependencies()
 const steps = [
   'cargo fmt --check',
   'cargo clippy --all-targets -- -D warnings',

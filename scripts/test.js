@@ -60,7 +60,7 @@ const countNode = text => ({
 })
 
 /** Those that run whole test runners, and wait for them more than they work: two at a time. */
-const RUNNERS = /^(?:integration|shared-workers|run-(?:docs|examples|adapters)|plugin-docs)/
+const RUNNERS = /^(?:integration|cli-init|package|shared-worker|run-(?:docs|examples|adapters)|plugin-docs)/
 
 /**
  * In `__test__`, those whose names begin with one of the words given on the command line; all without any.
