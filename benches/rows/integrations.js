@@ -3,9 +3,9 @@
 
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
-const { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } = require('node:fs')
+const { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } = require('node:fs')
 const { tmpdir } = require('node:os')
-const { dirname, join } = require('node:path')
+const { basename, join } = require('node:path')
 const { figure, median } = require('../lib/table')
 
 const ROOT = join(__dirname, '../..')
@@ -46,14 +46,17 @@ const runners = [
  */
 function makeProject({ package: installed, test, config }, integrated) {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), 'bench-'))
-  const links = { [`node_modules/${installed.slice(installed.lastIndexOf('/') + 1)}`]: installed, 'node_modules/ephemeral-broker': ROOT }
-  for (const [name, target] of Object.entries(links)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true })
-    symlinkSync(target, join(folder, name), 'junction')
-  }
+  const modules = join(folder, 'node_modules')
+  mkdirSync(modules)
+  const own = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const linked = [installed, ...Object.keys(own.dependencies).map(name => join(ROOT, 'node_modules', name))]
+  for (const target of linked) symlinkSync(target, join(modules, basename(target)), 'junction')
+  // As it is installed: runners treat what is linked as a part of the project.
+  const files = ['index.js', 'native.js', 'package.json', 'lib', ...readdirSync(ROOT).filter(name => name.endsWith('.node'))]
+  for (const file of files) cpSync(join(ROOT, file), join(modules, own.name, file), { recursive: true })
   for (let file = 0; file < FILES; file++) writeFileSync(join(folder, `${file}.test.js`), test)
-  const files = { 'package.json': '{"private":true}\n', ...config(integrated) }
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
+  const project = { 'package.json': '{"private":true}\n', ...config(integrated) }
+  for (const [name, content] of Object.entries(project)) writeFileSync(join(folder, name), content)
   return folder
 }
 
