@@ -411,6 +411,37 @@ describe('a process', () => {
     await until(async () => (await ask(shared, '?')) === 20e6)
   })
 
+  test('is heard to the end before its teardowns run, though the broker stops right then and the program is busy', async t => {
+    const { broker } = await startHost(t)
+    const log = write(t, '', 'log.txt')
+    const file = program(
+      t,
+      `main.ready()
+      const { appendFileSync } = await import('node:fs')
+      const log = text => appendFileSync(${JSON.stringify(log)}, text)
+      for await (const worker of main.testWorkers()) {
+        let heard = 0
+        worker.teardown(() => log(String(heard)))
+        for await (const { data } of worker.subscribe()) {
+          if (data !== 'block') heard++
+          else {
+            log('blocked, ')
+            Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+          }
+        }
+      }`
+    )
+    const begun = begin(t)
+    const shared = register(file)
+    await shared.available
+    shared.publish('block')
+    await until(() => fs.readFileSync(log, 'utf8') !== '')
+    for (let count = 0; count < 5; count++) shared.publish(count)
+    await begun.teardown()
+    await broker.stop()
+    assert.equal(fs.readFileSync(log, 'utf8'), 'blocked, 5')
+  })
+
   test('that hosts programs is not kept by them', async t => {
     const file = program(t, 'main.ready()')
     const host = run(

@@ -7,7 +7,8 @@
  */
 
 const { createServer } = require('node:net')
-const { clearTimeout, setTimeout } = require('node:timers')
+const { performance } = require('node:perf_hooks')
+const { clearTimeout, setImmediate, setTimeout } = require('node:timers')
 const { parentPort, workerData } = require('node:worker_threads')
 const { Connections } = require('./connections.js')
 const { describe } = require('./failure.js')
@@ -27,7 +28,14 @@ const host = /** @type {import('node:worker_threads').MessagePort} */ (parentPor
 
 const program = new Program(instance, { onReady: () => connections.ready(), onError: fail })
 const connections = new Connections(program, Buffer.from(token, 'hex'), initialData => void start(initialData))
-const server = createServer(socket => connections.accept(socket))
+const server = createServer(socket => {
+  socket.on('data', chunk => {
+    received += chunk.length
+  })
+  connections.accept(socket)
+})
+/** In bytes. */
+let received = 0
 let failed = false
 let stopping = false
 
@@ -69,8 +77,19 @@ function exit() {
   process.exit(1)
 }
 
+/** Reads what has come: a test worker that has ended in an orderly way may have published up to that moment. One that goes on for ever is not waited for. */
+async function readAll() {
+  const end = performance.now() + LAST_WORDS
+  for (let before = -1; received !== before && performance.now() < end; ) {
+    before = received
+    // From one of these to the next, the loop looks at all sockets.
+    for (let turn = 0; turn < 2; turn++) await new Promise(resolve => setImmediate(resolve))
+  }
+}
+
 async function stop() {
   stopping = true
+  await readAll()
   server.close()
   await program.stop()
   if (failed) return
