@@ -107,8 +107,11 @@ impl Plant {
                 let item = Reply::Item { json: json.clone(), token: *token + 1, attempt: *attempt, waited };
                 effects.push(answer(model, other, Ok(item)));
             }
+            // A taker that is told later in the same answer would be seen to overtake, so it is the last that is lost.
             Plant::LoseItem => {
-                effects.remove(item?);
+                let is_item =
+                    |effect: &Effect| matches!(effect, Effect::Answer { outcome: Ok(Reply::Item { .. }), .. });
+                effects.remove(effects.iter().rposition(is_item)?);
             }
             Plant::LetThrough => {
                 let first = (0..3).find_map(|limit| {
@@ -132,8 +135,13 @@ impl Plant {
                 effects.remove(last);
             }
             Plant::LoseMessage => {
-                let at = effects.iter().rposition(|effect| matches!(effect, Effect::Message { .. }))?;
-                effects.remove(at);
+                // The same: what is told of topics after it would be out of order.
+                let of_topics = |effect: &Effect| matches!(effect, Effect::Message { .. } | Effect::Ended { .. });
+                let last = effects.iter().rposition(of_topics)?;
+                if matches!(effects[last], Effect::Ended { .. }) {
+                    return None;
+                }
+                effects.remove(last);
             }
             Plant::SwapMessages => {
                 let inbox = |effect: &Effect| match effect {
