@@ -61,6 +61,9 @@ impl Plant {
     }
 
     fn try_to(self, effects: &mut Vec<Effect>, model: &Model) -> Option<()> {
+        let told = |effects: &[Effect], other: u64| {
+            effects.iter().any(|effect| matches!(effect, Effect::Answer { ticket, .. } if *ticket == other))
+        };
         let grants = |effects: &[Effect]| effects.iter().filter(|effect| lock_of(model, effect).is_some()).count();
         let grant = effects.iter().position(|effect| lock_of(model, effect).is_some());
         let item =
@@ -74,11 +77,8 @@ impl Plant {
             Plant::SwapGrants => {
                 let at = grant.filter(|_| grants(effects) == 1)?;
                 let lock = lock_of(model, &effects[at])?;
-                let last = model.line(Line::Lock(lock)).next_back()?;
+                let last = model.line(Line::Lock(lock)).next_back().filter(|&last| !told(effects, last))?;
                 if let Effect::Answer { ticket, session, .. } = &mut effects[at] {
-                    if *ticket == last {
-                        return None;
-                    }
                     (*ticket, *session) = (last, model.pending[&last].session);
                 }
             }
@@ -99,10 +99,7 @@ impl Plant {
                     return None;
                 };
                 let Want::Take { queue, .. } = model.pending.get(ticket)?.want else { return None };
-                let told = |other: u64| {
-                    effects.iter().any(|effect| matches!(effect, Effect::Answer { ticket, .. } if *ticket == other))
-                };
-                let other = model.line(Line::Queue(queue)).find(|&other| !told(other))?;
+                let other = model.line(Line::Queue(queue)).find(|&other| !told(effects, other))?;
                 let waited = model.now - model.pending[&other].since;
                 let item = Reply::Item { json: json.clone(), token: *token + 1, attempt: *attempt, waited };
                 effects.push(answer(model, other, Ok(item)));
