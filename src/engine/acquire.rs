@@ -250,8 +250,12 @@ impl Engine {
                     return !self.serve_same_name(now, pool, &worker);
                 }
             }
-            Want::Values { ttl, .. } => {
+            Want::Values { parts, ttl } => {
                 let ttl = *ttl;
+                // Another of its pools is about to be served: there those before it come first, and it is looked at then.
+                if parts.iter().any(|part| part.pool != pool && self.resources.is_marked(part.pool)) {
+                    return true;
+                }
                 if let Some(places) = self.choose_all(id) {
                     let mut leases = Vec::with_capacity(places.len());
                     for (pool, place) in places {

@@ -134,6 +134,23 @@ fn a_lock_is_released_whole() {
 }
 
 #[test]
+fn who_waits_for_several_pools_overtakes_nobody_when_all_come_free_at_once() {
+    let mut world = World::new();
+    let [holder, first, second, third] = ["holder", "first", "second", "third"].map(|name| world.session(name));
+    world.pool(holder, "phones", &["1"]);
+    world.pool(holder, "places", &[r#"{"a":1,"b":1}"#, r#"{"a":1}"#, r#"{"b":1,"c":1}"#]);
+    let all = [("phones", None), ("places", None), ("places", None), ("places", None)];
+    world.ask(holder, None, acquire(&all)).unwrap();
+    assert_eq!(world.granted().len(), 1);
+    let a = world.ask(first, None, acquire(&[("places", Some(r#"{"a":1}"#))])).unwrap();
+    let b = world.ask(second, None, acquire(&[("places", Some(r#"{"b":1}"#))])).unwrap();
+    world.ask(third, None, acquire(&[("phones", None), ("places", Some(r#"{"c":1}"#))])).unwrap();
+    // The first takes what the second could have had too: the third is not to have the other.
+    world.engine.close(world.now, holder, false);
+    assert_eq!(world.granted(), [a, b]);
+}
+
+#[test]
 fn patterns_that_overlap_find_the_assignment_that_there_is() {
     let mut world = World::new();
     let a = world.session("a");

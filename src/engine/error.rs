@@ -26,7 +26,9 @@ pub enum Error {
          lease again for another number"
     )]
     LeaseLost { key: String, worker: String, number: u64 },
-    #[error("not_found: there is no pool \"{pool}\"; define it with the broker's option pools, or with definePool")]
+    #[error(
+        "not_found: there is no pool \"{pool}\"; define it with the option pools of the broker or of the integration, in the config file, or with definePool"
+    )]
     NoPool { pool: String },
     #[error("not_found: there is no limit \"{name}\"; define it with limit")]
     NoLimit { name: String },

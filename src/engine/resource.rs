@@ -163,6 +163,10 @@ impl Resources {
         }
     }
 
+    pub(super) fn is_marked(&self, id: ResourceId) -> bool {
+        self.is_dirty.contains(&id)
+    }
+
     pub(super) fn next_dirty(&mut self) -> Option<ResourceId> {
         let id = self.dirty.pop_front()?;
         self.is_dirty.remove(&id);
