@@ -13,6 +13,7 @@ const { connect, startBroker, until } = require('./support')
 const { Broker } = require('..')
 const { hostBroker } = require('../lib/integrations/host.js')
 const { Scope, worker } = require('../lib/integrations/worker.js')
+const { leakError } = require('../lib/integrations/leaks.js')
 const { leakLines, summaryLine } = require('../lib/integrations/summary.js')
 const { makeProject } = require('./support-integrations/project.js')
 
@@ -158,6 +159,28 @@ describe('a worker', { timeout }, () => {
     assert.equal((await broker.stop()).leakedCount, 0)
   })
 
+  it('can be spied on', async t => {
+    const acquire = t.mock.method(mule.broker, 'acquire', () => 'spied')
+    assert.equal(mule.broker.acquire('things'), 'spied')
+    acquire.mock.restore()
+    assert.equal((await mule.broker.acquire('things')).number, 1)
+  })
+
+  it('says in which line of a test the call is that fails', async () => {
+    const ask = async () => {
+      await mule.broker.get('nothing')
+    }
+    const lines = (/** @type {unknown} */ error) => String(/** @type {Error} */ (error).stack).split('\n')
+    await assert.rejects(ask(), error => {
+      const [said, first] = lines(error)
+      return (
+        said === 'BrokerError: not_found: no value under "nothing"' && /^ {4}at ask \(.*integration-core\.test\.js:\d+:\d+\)$/u.test(first)
+      )
+    })
+    // Not where the lock is asked for.
+    await assert.rejects(mule.broker.withLock('door', ask), error => / at ask /u.test(lines(error)[1]))
+  })
+
   it('says what to check where there is no broker, and only when it is asked for something', async () => {
     await broker.stop()
     const lost = freshWorker()
@@ -215,7 +238,11 @@ describe('a host', { timeout }, () => {
     assert.equal((await client.listPool('b')).length, 2)
     await host.stop()
     assert.ok(outer.running)
-    await assert.rejects(hostBroker({ pools: { a: 7 } }, where), { code: 'mismatch' })
+    await assert.rejects(hostBroker({ pools: { a: 7 } }, where), {
+      code: 'mismatch',
+      message:
+        /names cannot be used in stable of Mule: the pool "a" was defined with .*; say it once, here or where that broker is started$/
+    })
     assert.equal(errors(), '')
   })
 
@@ -225,7 +252,12 @@ describe('a host', { timeout }, () => {
       [{ seed: ['a'] }, /seed of ephemeral-broker for Mule must be an object, not an array/],
       [{ pools: { a: 'x' } }, /pool "a" of Broker must be/],
       [{ summary: 1 }, /summary of ephemeral-broker for Mule must be true or false, not 1/],
-      [{ nonsense: 1 }, /Broker has no option "nonsense"/],
+      [
+        { nonsense: 1 },
+        /ephemeral-broker for Mule has no option "nonsense"; there are pools, seed, rateLimits, leaks, summary, defaultTTL,/
+      ],
+      [{ rateLimits: { api: { perSecond: 0 } } }, /for Mule: rateLimits\.api\.perSecond is 0; allowed is/],
+      [{ rateLimits: { api: { persecond: 5 } } }, /for Mule: rateLimits\.api is a table; allowed is a table with perSecond or perMinute/],
       ['text', /takes an object of options, not "text"/]
     ])) {
       await assert.rejects(hostBroker(options, where), { code: 'invalid_option', message })
@@ -238,14 +270,17 @@ describe('a host', { timeout }, () => {
     const { pipe } = other
     delete process.env.EPHEMERAL_PIPE
     const starting = hostBroker({ pipeId: `taken-${process.pid}` }, where)
-    await assert.rejects(starting, { code: 'pipe_in_use', message: /^pipe_in_use: the broker could not be started in stable of Mule: / })
+    await assert.rejects(starting, {
+      code: 'pipe_in_use',
+      message: /^pipe_in_use: the broker could not be started in stable of Mule: (?!pipe_in_use)/
+    })
     await other.stop()
     process.env.EPHEMERAL_PIPE = pipe
     try {
       const using = hostBroker({ pools: { a: 1 } }, where)
       await assert.rejects(using, {
         code: 'broker_unreachable',
-        message: /: the broker that EPHEMERAL_PIPE names cannot be used in stable of Mule: /
+        message: /^broker_unreachable: the broker that EPHEMERAL_PIPE names cannot be used in stable of Mule: (?!broker_unreachable)/
       })
     } finally {
       delete process.env.EPHEMERAL_PIPE
@@ -270,6 +305,26 @@ describe('a host', { timeout }, () => {
     assert.match(lines[0], /^ephemeral-broker: not released: things 1, taken in 'first' by mule-1 pid \d+$/)
     assert.match(lines[1], /'second'/)
     assert.match(lines[2], /^ephemeral-broker: at most in use: things 1 of 3; nobody waited; 2 leaks$/)
+  })
+
+  it('speaks of no leaks where it was told not to, and minds nobody who has stopped reading', async t => {
+    const errors = captureErrors(t)
+    const host = await hostBroker({ pools: { things: 3 }, leaks: 'off' }, where)
+    const mule = freshWorker()
+    mule.begin('forgets')
+    await mule.broker.acquire('things')
+    await mule.end()
+    await mule.endFile()
+    assert.deepEqual(await host.stop(), { failed: false })
+    assert.equal(errors(), 'ephemeral-broker: at most in use: things 1 of 3; nobody waited\n')
+
+    const program = `require(${JSON.stringify(path.join(CORE, 'host.js'))}).hostBroker({ pools: { things: 1 } }, { runner: 'x', hook: 'y' })
+      .then(host => process.stdin.on('end', () => host.stop()).resume())`
+    const child = spawn(process.execPath, ['-e', program], { cwd: makeProject(t, {}).root, stdio: ['pipe', 'ignore', 'pipe'] })
+    child.stderr.destroy()
+    await once(child.stderr, 'close')
+    child.stdin.end()
+    assert.deepEqual(await once(child, 'close'), [0, null])
   })
 
   it('hands a secret on to its workers', async t => {
@@ -333,6 +388,10 @@ describe('start', { timeout }, () => {
     const wrong = await run('--config', 'no-such.toml')
     assert.equal(wrong.code, 2)
     assert.match(wrong.output, /no-such\.toml: there is no such file/)
+    // Not the one that is found, in place of the one that is named.
+    const strange = await run('--config', 'other.yaml')
+    assert.equal(strange.code, 2)
+    assert.match(strange.output, /other\.yaml is no config; allowed is a file that ends in \.toml, /)
   })
 })
 
@@ -349,6 +408,12 @@ describe('the summary', () => {
       "ephemeral-broker: not released: a 1, taken in 'x␊y' by w␛[2J pid 7",
       'ephemeral-broker: and 2 more'
     ])
+  })
+
+  it('ends, however much a test leaks', () => {
+    const { message } = leakError(Array.from({ length: 60 }, () => leak))
+    assert.equal(message.split("a 1, taken in 'x␊y'").length - 1, 20)
+    assert.match(message, /; and 40 more\. Release it/)
   })
 
   it('names the longest wait', () => {

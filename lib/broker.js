@@ -314,4 +314,4 @@ function deferred() {
   return { promise, resolve }
 }
 
-module.exports = { Broker, pipePath }
+module.exports = { Broker, OPTIONS: Object.keys(SPEC), pipePath }

@@ -12,6 +12,7 @@ const { END } = require('../internals.js')
 const { exported } = require('./environment.js')
 const { LEAKS } = require('./leaks.js')
 const { readSettings } = require('./options.js')
+const { SLOTS } = require('./slot.js')
 
 /** @typedef {import('./types.js').IntegrationOptions} IntegrationOptions */
 /** @typedef {import('./options.js').Settings} Settings */
@@ -26,6 +27,9 @@ const { readSettings } = require('./options.js')
  */
 
 /** @typedef {{ failed: boolean }} Outcome `failed`: the run is no success, whatever its tests say */
+
+/** How long a runner may take that ends by itself, in ms. */
+const MOST_TO_END = 200
 
 /** A broker of this process. */
 class Host {
@@ -53,9 +57,12 @@ class Host {
     this.#environment = exported({ [LEAKS]: settings.leaks, ...(typeof secret === 'string' ? { EPHEMERAL_SECRET: secret } : {}) })
     // Nobody stops it when a signal ends the run: its socket is not to stay.
     const end = () => /** @type {any} */ (broker)[END]()
-    this.#release = onExit(() => {
+    this.#release = onExit((_code, signal) => {
       end()
-      return endsItself || undefined
+      if (!endsItself || signal === null) return undefined
+      // It ends with an exit code of its own; unless it has no listener any more, as Vitest after a change of its configuration.
+      setTimeout(() => process.kill(process.pid, signal), MOST_TO_END)
+      return true
     })
   }
 
@@ -97,7 +104,7 @@ class Host {
     const { leakLines, summaryLine } = require('./summary.js')
     const { leaks, summary } = this.#settings
     if (leaks !== 'off') print(leakLines(report.leaked.slice(this.#told), report.leakedCount - this.#told))
-    const line = summary && summaryLine(leaks === 'off' ? { ...report, leakedCount: 0 } : report)
+    const line = summary && summaryLine(report, { leaks: leaks !== 'off' })
     if (line) print([line])
     return { failed: report.sharedWorkerErrors.length > 0 || (leaks === 'fail' && report.leakedCount > 0) }
   }
@@ -113,7 +120,7 @@ class Guest {
    */
   constructor(pipe, environment) {
     this.pipe = pipe
-    this.#environment = exported(environment)
+    this.#environment = exported({ ...environment, [SLOTS]: 'leased' })
   }
 
   /** @returns {Leak[]} */
@@ -152,9 +159,10 @@ async function hostBroker(options, { runner, hook, folder, endsItself = false })
     return host
   } catch (cause) {
     const { code = 'start_failed', message } = /** @type {InstanceType<typeof BrokerError>} */ (cause)
-    if (code === 'invalid_option' || code === 'mismatch') throw cause
+    if (code === 'invalid_option') throw cause
     const text = outer ? `the broker that EPHEMERAL_PIPE names cannot be used` : 'the broker could not be started'
-    throw new BrokerError(code, `${text} in ${hook} of ${runner}: ${message}`, { cause })
+    const advice = code === 'mismatch' ? '; say it once, here or where that broker is started' : ''
+    throw new BrokerError(code, `${text} in ${hook} of ${runner}: ${message.replace(`${code}: `, '')}${advice}`, { cause })
   }
 }
 
@@ -197,9 +205,17 @@ async function declare({ broker: { secret }, rateLimits, values }, pools, pipe) 
   }
 }
 
-/** On standard error: standard output is the reporters'. @param {readonly string[]} lines */
+/**
+ * On standard error: standard output is the reporters'. When nobody reads it any more, that is no error of the run.
+ * @param {readonly string[]} lines
+ */
 function print(lines) {
-  for (const line of lines) process.stderr.write(`${line}\n`)
+  if (lines.length === 0) return
+  const { stderr } = process
+  const ignore = () => {}
+  stderr.on('error', ignore)
+  // An error is told to the callback first, and to listeners just after.
+  stderr.write(`${lines.join('\n')}\n`, () => setImmediate(() => stderr.off('error', ignore)))
 }
 
 module.exports = { hostBroker, serve }

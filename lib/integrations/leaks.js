@@ -18,8 +18,9 @@ const leaksFail = () => process.env[LEAKS] === 'fail'
  */
 function leakError(leaks) {
   // Loaded when needed.
-  const { leakText } = require('./summary.js')
-  const text = `not released: ${leaks.map(leakText).join('; ')}. Release it in the test or in its afterEach, or take it outside of tests`
+  const { MOST, leakText } = require('./summary.js')
+  const more = leaks.length > MOST ? `; and ${leaks.length - MOST} more` : ''
+  const text = `not released: ${leaks.slice(0, MOST).map(leakText).join('; ')}${more}. Release it in the test or in its afterEach, or take it outside of tests`
   const error = new BrokerError('leaked', text, { details: { leaks } })
   // Runners print stacks. Where in this package a leak is noticed helps nobody.
   error.stack = String(error)

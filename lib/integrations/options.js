@@ -6,7 +6,6 @@
  * place counts; pools, first values and rates of both are there.
  */
 
-const path = require('node:path')
 const { BrokerError, show } = require('../errors.js')
 const { kinds } = require('../options.js')
 
@@ -27,11 +26,11 @@ const LEAKS = ['warn', 'fail', 'off']
 /**
  * @param {string} owner for messages
  * @param {IntegrationOptions | undefined} given
- * @param {string | null} [folder] where the config file is looked for, from there upwards; or the file; null: there is none
+ * @param {string | { file: string } | null} [config] where the config file is looked for, from there upwards; or the file; null: there is none
  * @returns {Promise<Settings>}
  * @throws {BrokerError} `invalid_option`, `invalid_config`
  */
-async function readSettings(owner, given = {}, folder = process.cwd()) {
+async function readSettings(owner, given = {}, config = process.cwd()) {
   if (!kinds.members.check(given)) throw new BrokerError('invalid_option', `${owner} takes an object of options, not ${show(given)}`)
   const { pools = {}, seed = {}, rateLimits = {}, leaks, summary = true, ...broker } = given
   for (const [name, value] of Object.entries({ pools, seed, rateLimits })) {
@@ -39,7 +38,9 @@ async function readSettings(owner, given = {}, folder = process.cwd()) {
   }
   if (leaks !== undefined && !LEAKS.includes(leaks)) throw wrong(owner, 'leaks', `one of ${LEAKS.join(', ')}`, leaks)
   if (!kinds.flag.check(summary)) throw wrong(owner, 'summary', 'true or false', summary)
-  const file = await readFile(folder)
+  checkNames(owner, Object.keys(broker))
+  checkRates(owner, rateLimits)
+  const file = await readFile(config)
   return {
     pools: { ...file.pools, ...pools },
     values: { ...file.values, ...seed },
@@ -51,13 +52,39 @@ async function readSettings(owner, given = {}, folder = process.cwd()) {
 }
 
 /**
- * @param {string | null} folder
+ * @param {string} owner
+ * @param {string[]} names of what is handed on to the broker
+ */
+function checkNames(owner, names) {
+  if (names.length === 0) return
+  const { OPTIONS } = require('../broker.js')
+  const unknown = names.find(name => !OPTIONS.includes(name))
+  if (unknown === undefined) return
+  const known = ['pools', 'seed', 'rateLimits', 'leaks', 'summary', ...OPTIONS.filter(name => name !== 'pools')]
+  throw new BrokerError('invalid_option', `${owner} has no option ${show(unknown)}; there are ${known.join(', ')}`, {
+    details: { option: unknown }
+  })
+}
+
+/**
+ * As in the config file.
+ * @param {string} owner
+ * @param {Record<string, unknown>} rateLimits
+ */
+function checkRates(owner, rateLimits) {
+  if (Object.keys(rateLimits).length === 0) return
+  const { validateSetting } = require('../run/config/validate.js')
+  const [problem] = validateSetting('rateLimits', rateLimits, 'rateLimits')
+  if (problem) throw new BrokerError('invalid_option', `${owner}: ${problem}`, { details: { option: 'rateLimits' } })
+}
+
+/**
+ * @param {string | { file: string } | null} where
  * @returns {Promise<import('../../run.js').RunConfig>} empty, where there is no config
  */
-async function readFile(folder) {
-  if (folder === null) return {}
-  const { NAMES, findConfig } = require('../run/config/find.js')
-  const file = NAMES.some(name => folder.endsWith(path.extname(name))) ? folder : findConfig(folder)
+async function readFile(where) {
+  if (where === null) return {}
+  const file = typeof where === 'string' ? require('../run/config/find.js').findConfig(where) : where.file
   if (file === null) return {}
   const { displayPath, invalidConfig } = require('../run/config/problems.js')
   const config = await require('../run/config/read.js').readConfig(file)

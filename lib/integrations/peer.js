@@ -7,11 +7,13 @@ const { createRequire } = require('node:module')
 const path = require('node:path')
 
 /**
+ * Looked for from the current folder. In a workspace a runner may be started in a folder that does not have it: then it is beside the program that runs, or beside
+ * this package.
  * @param {string} name
  * @returns {string} the file that the project's `require(name)` would load
  */
 function resolvePeer(name) {
-  return createRequire(path.join(process.cwd(), 'package.json')).resolve(name)
+  return createRequire(__filename).resolve(name, { paths: [process.cwd(), path.dirname(process.argv[1] ?? ''), __dirname] })
 }
 
 module.exports = { resolvePeer }

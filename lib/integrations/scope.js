@@ -36,6 +36,8 @@ class Scope {
     if (this.#over) return void giveBack(client, token, this.title !== null)
     owned.add(token)
     this.#taken.set(token, { client, isHeld })
+    // No test leaks it, also when the worker ends before the test file's end is told.
+    if (this.title === null) callsOf(client).connection.tell(`"action":"keep","token":${token}`)
   }
 
   /**

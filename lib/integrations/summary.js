@@ -40,9 +40,10 @@ function leakLines(leaks, count = leaks.length) {
 /**
  * The end of a run in a line: how much of the pools was in use, the longest wait, how much was not released.
  * @param {BrokerReport} report
+ * @param {{ leaks?: boolean }} [options] `leaks`: whether they are spoken of
  * @returns {string | null} null: there is nothing to say
  */
-function summaryLine({ pools, longestWaits, leakedCount }) {
+function summaryLine({ pools, longestWaits, leakedCount }, { leaks = true } = {}) {
   const peaks = pools
     .filter(({ name }) => !name.startsWith(OWN))
     .map(({ name, size, peak }) => `${harmless(name)} ${peak}${size === null ? '' : ` of ${size}`}`)
@@ -50,7 +51,7 @@ function summaryLine({ pools, longestWaits, leakedCount }) {
   const [longest] = longestWaits
   if (longest && (longest.waited >= NOTICED || peaks.length > 0)) parts.push(`longest wait: ${waitText(longest)}`)
   else if (peaks.length > 0) parts.push('nobody waited')
-  if (parts.length > 0 || leakedCount > 0) parts.push(leakedCount === 0 ? 'no leaks' : some(leakedCount, 'leak'))
+  if (leaks && (parts.length > 0 || leakedCount > 0)) parts.push(leakedCount === 0 ? 'no leaks' : some(leakedCount, 'leak'))
   return parts.length === 0 ? null : `ephemeral-broker: ${parts.join('; ')}`
 }
 
@@ -60,4 +61,4 @@ function waitText({ kind, name, test, waited }) {
   return `${span(waited)} for ${what}${test === null ? '' : ` in '${harmless(test)}'`}`
 }
 
-module.exports = { leakLines, leakText, summaryLine }
+module.exports = { MOST, leakLines, leakText, summaryLine }

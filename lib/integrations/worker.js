@@ -65,7 +65,7 @@ class Worker {
    */
   begin(title) {
     this.#running = new Scope(title)
-    if (this.#client) this.#describe()
+    if (this.#client) this.#describe(this.#scope().title)
     return this.#running
   }
 
@@ -93,16 +93,19 @@ class Worker {
     return this.#contexts.run(scope, test)
   }
 
-  /** A test file is over: what was taken outside of its tests is given back. What is asked for later begins anew. */
-  async endFile() {
-    const [file, client] = [this.#file, this.#client]
-    await this.end()
+  /**
+   * A test file is over: what was taken outside of its tests is given back. What is asked for later begins anew.
+   * @param {{ late?: boolean }} [when] `late`: another file runs already. What this one waits for still does not fail in the middle of that: it is given back when granted
+   */
+  async endFile({ late = false } = {}) {
+    const [file, client, test] = [this.#file, this.#client, this.end()]
     this.#file = new Scope(null)
     this.#client = null
     this.#described = null
+    await test
     if (client === null) return
     await file.end()
-    await client.close()
+    if (!late || callsOf(client).connection.competing === 0) await client.close()
   }
 
   #scope() {
@@ -110,6 +113,8 @@ class Worker {
   }
 
   #connected() {
+    // Asked first: with a test file that begins, the one before it may end.
+    const { title } = this.#scope()
     if (!this.#client) {
       const pipe = process.env.EPHEMERAL_PIPE
       if (!pipe) throw this.#missing()
@@ -121,12 +126,12 @@ class Worker {
       }
       this.#client = client
     }
-    this.#describe()
+    this.#describe(title)
     return this.#client
   }
 
-  #describe() {
-    const { title } = this.#scope()
+  /** @param {string | null} title */
+  #describe(title) {
     if (title === this.#described) return
     this.#described = title
     this.#client?.describe(title)
@@ -172,24 +177,59 @@ class Connected extends Client {
 }
 
 /**
- * Looks like a client, and gets it when something is asked of it: the module that exports it can be loaded where there is no broker.
+ * Looks like a client, and gets it when something is asked of it: the module that exports it can be loaded where there is no broker. Its methods are its own, as tests put
+ * spies in their place.
  * @param {() => InstanceType<typeof Connected>} connected
  * @returns {TestBroker}
  */
 function facade(connected) {
-  const handler = {
-    /** @param {object} _target @param {string | symbol} key */
-    get(_target, key) {
-      if (!(key in Connected.prototype) && key !== 'pipe') return undefined
-      const client = connected()
-      const value = Reflect.get(client, key, client)
-      return typeof value === 'function' && key !== 'constructor' ? value.bind(client) : value
-    },
-    /** @param {object} _target @param {string | symbol} key */
-    has: (_target, key) => key in Connected.prototype || key === 'pipe',
-    getPrototypeOf: () => Connected.prototype
+  /** @type {PropertyDescriptorMap & Record<string | symbol, PropertyDescriptor>} */
+  const own = { pipe: { get: () => connected().pipe, configurable: true } }
+  for (const { prototype } of [Client, Connected]) {
+    for (const key of Reflect.ownKeys(prototype)) {
+      if (key === 'constructor') continue
+      const { get } = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(prototype, key))
+      own[key] = get
+        ? { get: () => Reflect.get(connected(), key), configurable: true }
+        : { value: method(key), writable: true, configurable: true }
+    }
   }
-  return /** @type {any} */ (new Proxy({}, handler))
+  /** @param {string | symbol} key */
+  function method(key) {
+    /** @param {unknown[]} given */
+    const call = (...given) => {
+      const client = connected()
+      return located(Reflect.apply(Reflect.get(client, key), client, given), call)
+    }
+    return call
+  }
+  return Object.create(Connected.prototype, own)
+}
+
+/** Errors that say already where they come from: what is thrown in `withLock(name, fn)` comes by twice. @type {WeakSet<object>} */
+const placed = new WeakSet()
+
+/**
+ * What a call returns. When that is a promise which rejects, the error's stack begins where the test made the call, so that runners show that line: the error itself is
+ * made where the broker's answer is read.
+ * @template T
+ * @param {T} returned
+ * @param {Function} call the stack begins with who called it
+ * @returns {T}
+ */
+function located(returned, call) {
+  if (!(returned instanceof Promise)) return returned
+  const here = new Error()
+  Error.captureStackTrace(here, call)
+  const told = returned.catch(error => {
+    if (error instanceof BrokerError && !placed.has(error)) {
+      placed.add(error)
+      const frames = /\n {4}at .*$/su.exec(here.stack ?? '')
+      if (frames) error.stack = `${error}${frames[0]}`
+    }
+    throw error
+  })
+  return /** @type {T} */ (told)
 }
 
 const WORKER = Symbol.for('ephemeral-broker.worker')
