@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict')
 const path = require('node:path')
 const { describe, it } = require('node:test')
+const { isAlive } = require('./support/alive.js')
 const { ROOT } = require('./support-integrations/project.js')
 const { COMPLAINTS, leaksOf, makeJestProject, versions } = require('./support-integrations/jest.js')
 const { until } = require('./support-run/until.js')
@@ -13,15 +14,6 @@ const { until } = require('./support-run/until.js')
 const LONG = { timeout: 60_000 }
 const cli = path.join(ROOT, 'bin', 'ephemeral-broker.js')
 const keys = path.join(__dirname, 'fixtures', 'jest-watch', 'keys.js')
-
-/** @param {number} pid */
-function isAlive(pid) {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
 
 for (const { version, folder, skip } of versions) {
   describe(`Jest ${version}`, { skip }, () => {
@@ -58,6 +50,17 @@ for (const { version, folder, skip } of versions) {
       assert.equal(code, 0, output)
       assert.doesNotMatch(output, COMPLAINTS)
       assert.match(output, /3 passed, 3 total/)
+      assert.deepEqual(project.left(), [])
+    })
+
+    it('gives back what files took of which no test ran, and is not mocked by itself', LONG, async t => {
+      const { project, jest } = makeJestProject(t, folder)
+      const { code, output } = await jest(['--config=unfinished/jest.config.js', '--runInBand'])
+      assert.equal(code, 1, output)
+      assert.doesNotMatch(output, COMPLAINTS)
+      assert.match(output, /^Test Suites: 1 failed, 1 skipped, 1 passed, /m)
+      assert.match(output, /^Tests: +1 skipped, 1 passed, 2 total$/m)
+      assert.match(output, /; no leaks$/m)
       assert.deepEqual(project.left(), [])
     })
 
@@ -110,6 +113,10 @@ describe('Jest 30', () => {
     assert.match(output, /ephemeral-broker\/jest is loaded when tests run already: load it at the top of a test file, or /)
     assert.match(output, /7 failed, 7 total/)
     assert.deepEqual(project.left(), [])
+  })
+
+  it('is told where the module can be used', () => {
+    assert.throws(() => require('../lib/integrations/jest'), /^Error: ephemeral-broker\/jest is for what Jest runs as tests: elsewhere, /)
   })
 
   it('has shared workers for test files that follow each other', LONG, async t => {

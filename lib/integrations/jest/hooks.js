@@ -6,8 +6,9 @@
  * used is found on the realm.
  */
 
-// Not those of the realm, which `injectGlobals: false` takes away. Jest makes this module itself.
-const { afterAll, afterEach, beforeAll, beforeEach, expect } = require('@jest/globals')
+const { runInThisContext } = require('node:vm')
+// Not those of the realm, which `injectGlobals: false` takes away.
+const { afterAll, afterEach, beforeAll, beforeEach, expect } = jestGlobals()
 
 /** @typedef {{ name: string, scope: InstanceType<typeof import('../scope.js').Scope> | null }} Test `scope`: made when something is asked of the broker */
 
@@ -28,8 +29,25 @@ const WORKER = Symbol.for('ephemeral-broker.worker')
  */
 const realm = /** @type {any} */ (globalThis)
 
+const UNFINISHED = Symbol.for('ephemeral-broker.jest-unfinished')
+/**
+ * Each file has a realm of its own; what they have in common, one after the other, is the thread's main context.
+ * @type {{ [UNFINISHED]?: (() => Promise<void>) | null }}
+ */
+const main = runInThisContext('globalThis')
+
 /** Ten minutes, in ms, whatever a test may take: a program of a shared worker may start a server before it is ready. */
 const TIMEOUT = 600_000
+
+/** Jest makes this module itself, where it runs tests. */
+function jestGlobals() {
+  try {
+    return require('@jest/globals')
+  } catch (cause) {
+    const text = 'ephemeral-broker/jest is for what Jest runs as tests: elsewhere, as in a globalSetup, use a Client of ephemeral-broker'
+    throw new Error(text, { cause })
+  }
+}
 
 /** Once for a test file, whoever loads this first. */
 function define() {
@@ -53,10 +71,17 @@ function define() {
     const error = scope && (await realm[WORKER]?.end(scope))
     if (error) throw error
   }
-  const endFile = async () => {
-    await realm[WORKER]?.endFile()
+  const leaveFile = async (/** @type {boolean} */ late) => {
+    await realm[WORKER]?.endFile({ late })
     await realm[TEST_FILE]?.teardown()
   }
+  const endFile = () => {
+    main[UNFINISHED] = null
+    return leaveFile(false)
+  }
+  // Jest runs no hooks in a file that throws while it loads, or of which no test is to run: what it took is given back when the thread has its next file.
+  void main[UNFINISHED]?.().catch(() => {})
+  main[UNFINISHED] = () => leaveFile(true)
 
   beforeAll(beginFile, TIMEOUT)
   beforeEach(beginTest)
@@ -97,4 +122,4 @@ function states() {
 
 if (!realm[FILE]) define()
 
-module.exports = { file: /** @type {File} */ (realm[FILE]) }
+module.exports = { expect, file: /** @type {File} */ (realm[FILE]) }

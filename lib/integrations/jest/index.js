@@ -2,9 +2,8 @@
 'use strict'
 
 const path = require('node:path')
-const { expect } = require('@jest/globals')
+const { expect, file } = require('./hooks.js')
 const { Scope, worker } = require('../worker.js')
-const { file } = require('./hooks.js')
 
 /** The scope of the running test. Tests that run beside others have none of their own: what they take is the file's. */
 function running() {
