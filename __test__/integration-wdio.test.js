@@ -7,6 +7,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { describe, it } = require('node:test')
+const { isAlive } = require('./support/alive.js')
 const { assertShared } = require('./support-integrations/facts.js')
 const { ROOT, commandsOf, filesOf, makeProject } = require('./support-integrations/project.js')
 const { findChrome, startDriver, wdioPackages } = require('./support-integrations/wdio.js')
@@ -19,6 +20,14 @@ const LONGER = { timeout: 300_000 }
 const WDIO = path.join('node_modules', '@wdio', 'cli', 'bin', 'wdio.js')
 const SESSION = { browserName: 'none', 'wdio:enforceWebDriverClassic': true }
 const RUN = [WDIO, 'run', 'wdio.conf.js']
+/** As in a repository of several packages: from a folder above, where nothing of WebdriverIO is found. */
+const runFromElsewhere = (/** @type {string} */ root) => [
+  '--import',
+  "data:text/javascript,process.chdir('/')",
+  path.join(root, WDIO),
+  'run',
+  path.join(root, 'wdio.conf.js')
+]
 /** What others leave in the folder of temporary files: a cache of compiled configurations, and Chrome when it is killed. */
 const OTHERS = /^(?:jiti$|\.?(?:org\.chromium|com\.google)\.)/
 const PAGE = 'docs/webdriverio.md'
@@ -59,15 +68,6 @@ function project(t, fixture, more) {
 /** @param {Ledger} ledger @param {string} what */
 const allOf = (ledger, what) => ledger.filter(entry => entry.what === what)
 
-/** @param {number} pid */
-function isAlive(pid) {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
 /** Nothing is left of brokers and workers. @param {{ left: () => string[], ledger: () => Ledger }} project */
 function assertGone({ left, ledger }) {
   assert.deepEqual(left(), [])
@@ -82,41 +82,58 @@ const leaksOf = output =>
 const marksIn = output => [...output.matchAll(/^\[none .*\] {4}([✓✖-]) (.*)$/gm)].map(([, mark, title]) => `${mark} ${title}`)
 
 describe('WebdriverIO', { skip: why ?? false, concurrency: 2 }, () => {
-  it('has five workers share', LONG, async t => {
-    const { port } = await startDriver(t)
-    const wdio = project(t, 'wdio')
-    const { code, output } = await wdio.run({ args: RUN, env: { DRIVER_PORT: port } })
-    assert.equal(code, 0, output)
-    const ledger = wdio.ledger()
-    assertShared(ledger)
-    // The second attempt of the spec whose worker was killed took what that had, the test after one that forgot it the other.
-    assert.equal(allOf(ledger, 'crash').length, 1)
-    assert.deepEqual(
-      allOf(ledger, 'took')
-        .map(({ pool }) => pool)
-        .sort(),
-      ['fragile', 'things']
-    )
-    assert.deepEqual(leaksOf(output), [
-      "fragile 1, taken in 'five afterwards crashes once'",
-      "things 1, taken in 'four again holds a thing in each attempt'",
-      "things 1, taken in 'one later forgets a thing'"
-    ])
-    assert.match(output, /^ephemeral-broker: at most in use: accounts 3 of 3, .*; longest wait: .*; 3 leaks$/m)
-    // Shared workers are told of each spec, also of that whose worker was killed, which has no teardown.
-    const specsOf = (/** @type {string} */ what) =>
-      allOf(ledger, what)
-        .map(({ spec }) => spec)
-        .sort()
-    assert.deepEqual(specsOf('connected'), ['five', 'four', 'one', 'three', 'two'])
-    assert.deepEqual(specsOf('gone'), specsOf('connected'))
-    assert.deepEqual(specsOf('torn down'), ['four', 'one', 'three', 'two'])
-    // Leaks are told when their workers end.
-    assert.ok(output.indexOf("forgets a thing' by") < output.indexOf('"spec" Reporter:'), output)
-    assertGone(wdio)
-  })
+  const sharing = [
+    {
+      framework: 'mocha',
+      node: process.execPath,
+      titles: ['five crashes once', 'four holds a thing in each attempt', 'one forgets a thing']
+    },
+    { framework: 'jasmine', node: nodeOf(24), titles: ['five crashes once', 'one forgets a thing'] },
+    {
+      framework: 'cucumber',
+      node: nodeOf(22),
+      titles: ['five: crashes once', 'four: holds a thing in each attempt', 'one: forgets a thing']
+    }
+  ]
+  for (const { framework, node, titles } of sharing) {
+    it(`has five workers share, with ${framework}`, LONG, async t => {
+      const { port } = await startDriver(t)
+      const wdio = project(t, 'wdio')
+      const { code, output } = await wdio.run({ args: RUN, node, env: { FRAMEWORK: framework, DRIVER_PORT: port } })
+      assert.equal(code, 0, output)
+      const ledger = wdio.ledger()
+      assertShared(ledger)
+      // The second attempt of the spec whose worker was killed took what that had, the test after one that forgot it the other.
+      assert.equal(allOf(ledger, 'crash').length, 1)
+      assert.deepEqual(
+        allOf(ledger, 'took')
+          .map(({ pool }) => pool)
+          .sort(),
+        ['fragile', 'things']
+      )
+      assert.deepEqual(
+        leaksOf(output),
+        titles.map(title => `${title.includes('crashes') ? 'fragile' : 'things'} 1, taken in '${title}'`)
+      )
+      assert.match(
+        output,
+        new RegExp(`^ephemeral-broker: at most in use: accounts 3 of 3, .*; longest wait: .*; ${titles.length} leaks$`, 'm')
+      )
+      // Shared workers are told of each spec, also of that whose worker was killed, which has no teardown.
+      const specsOf = (/** @type {string} */ what) =>
+        allOf(ledger, what)
+          .map(({ spec }) => spec)
+          .sort()
+      assert.deepEqual(specsOf('connected'), ['five', 'four', 'one', 'three', 'two'])
+      assert.deepEqual(specsOf('gone'), specsOf('connected'))
+      assert.equal(allOf(ledger, 'torn down').length, 4)
+      // Leaks are told when their workers end.
+      assert.ok(output.indexOf("forgets a thing' by") < output.indexOf('"spec" Reporter:'), output)
+      assertGone(wdio)
+    })
+  }
 
-  /** @type {Array<{ framework: string, node: string | undefined, titles: string[], marks: string[], took: number, keys: number }>} */
+  /** @type {Array<{ framework: string, node: string | undefined, titles: string[], marks: string[], took: number, keys: number, args?: (root: string) => string[] }>} */
   const frameworks = [
     { framework: 'mocha', node: process.execPath, titles: TITLES, marks: MARKS, took: 3, keys: 0 },
     { framework: 'jasmine', node: nodeOf(22), titles: TITLES, marks: MARKS, took: 3, keys: 0 },
@@ -134,16 +151,17 @@ describe('WebdriverIO', { skip: why ?? false, concurrency: 2 }, () => {
         '✓ Then the thing is there'
       ],
       took: 2,
-      keys: 5
+      keys: 5,
+      args: runFromElsewhere
     }
   ]
 
-  for (const { framework, node, titles, marks, took, keys } of frameworks) {
+  for (const { framework, node, titles, marks, took, keys, args } of frameworks) {
     it(`fails tests that leak, and no others, with ${framework}`, LONG, async t => {
       const { port, open } = await startDriver(t)
       const wdio = project(t, 'wdio-failing')
       const env = { FRAMEWORK: framework, DRIVER_PORT: port, LEAKS: 'fail', HOOKS: '1' }
-      const { code, output } = await wdio.run({ args: RUN, node, env })
+      const { code, output } = await wdio.run({ args: args?.(wdio.root) ?? RUN, node, env })
       assert.equal(code, 1, output)
       assert.deepEqual(marksIn(output), marks, output)
       assert.match(output, /leaked: not released: things 1, taken in 'fails:? leaks' by wdio-worker-0-0 pid \d+\. Release it/)
@@ -151,6 +169,11 @@ describe('WebdriverIO', { skip: why ?? false, concurrency: 2 }, () => {
       assert.doesNotMatch(output, /SevereServiceError/)
       const ledger = wdio.ledger()
       assert.equal(allOf(ledger, 'took').length, took, output)
+      assert.deepEqual(
+        allOf(ledger, 'session').map(({ slot }) => slot),
+        [1],
+        'the broker is there in beforeSession'
+      )
       // What the configuration's own hooks hold is there until they release it.
       assert.equal(allOf(ledger, 'house').length, 1)
       assert.equal(allOf(ledger, 'key').length, keys)
@@ -292,7 +315,8 @@ describe('WebdriverIO', { skip: why ?? false, concurrency: 2 }, () => {
       ],
       output
     )
-    assert.match(output, /not released: things 1, taken in 'forgets'.*Spec Files:.*Spec Files:/s)
+    // Long before the second run is over, though what comes by two pipes may change places.
+    assert.match(output, /not released: things 1, taken in 'forgets'.*Spec Files:/s)
     assertGone(wdio)
   })
 

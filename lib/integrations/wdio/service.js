@@ -27,6 +27,8 @@ class EphemeralBrokerService {
   /** @param {IntegrationOptions} [options] */
   constructor(options) {
     this.#options = options
+    // Where this is a worker's, the user's `beforeSession` and the files of specs have it, too.
+    giveBroker(realm.browser)
   }
 
   /**
@@ -65,8 +67,6 @@ class EphemeralBrokerService {
    * @param {string[]} specs
    */
   beforeSession(config, _capabilities, specs) {
-    // What is in its place while specs are loaded.
-    giveBroker(realm.browser)
     realm[FILE_NAME] = specs[0]
     const begin = (/** @type {unknown} */ _capabilities, /** @type {unknown} */ _specs, /** @type {any} */ browser) => {
       giveBroker(browser)
