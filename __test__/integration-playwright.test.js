@@ -41,7 +41,11 @@ describe('Playwright Test', { skip, concurrency: 2 }, () => {
       skip: why ?? false
     }, async t => {
       const project = makePlaywrightProject(t, { fixture }, playwright)
-      const { code, output } = await project.run({ node, args: run('--project=shared', '--project=files'), env: { SETUPS } })
+      const { code, output } = await project.run({
+        node,
+        args: run('--project=shared', '--project=files', '--project=again'),
+        env: { SETUPS }
+      })
       assert.equal(code, 0, output)
       const ledger = project.ledger()
       assertShared(ledger)
@@ -62,6 +66,8 @@ describe('Playwright Test', { skip, concurrency: 2 }, () => {
         [0, 1, 1],
         [1, 1, 1]
       ])
+      assert.equal(new Set(all('again').map(({ pid }) => pid)).size, 1)
+      assert.equal(all('again').length, 2, 'what a beforeAll hook took is given back before the hook runs again')
       assert.equal(all('slow').length, 1, 'a fixture waits for longer than the timeout of its test')
       assert.equal(all('took').length, 1)
       assert.equal(count(output, 'ephemeral-broker: not released:'), 1, output)
@@ -102,25 +108,34 @@ describe('Playwright Test', { skip, concurrency: 2 }, () => {
 
   it('ends as Playwright ends: at most so many failures, an interrupt, a global timeout', LONG, async t => {
     const project = makePlaywrightProject(t, { fixture })
-    const bail = await project.run({ args: run('--project=stops', '--max-failures=1'), env: { SETUPS, FAIL: '1' } })
+    const args = run('--project=stops', '--workers=6')
+    const terminal = { NODE_OPTIONS: '--require ./terminal.js' }
+    const bail = await project.run({ args: [...args, '--max-failures=1', '--reporter=line'], env: { SETUPS, FAIL: '1', ...terminal } })
     assert.equal(bail.code, 1, bail.output)
-    assert.match(bail.output, /1 failed\n.*1 interrupted/s)
+    assert.match(bail.output, /1 failed\n.*5 interrupted/s)
+    // What the others had, or waited for, they could not release.
+    assert.equal(count(bail.output, 'ephemeral-broker: not released:'), 1, bail.output)
+    assert.match(bail.output, /not released: busy \d, taken in '.* › is busy 1'/)
+    assert.doesNotMatch(bail.output, /AbortError/)
+    assert.match(bail.output, /1 leak\n\n {2}1 failed/, 'the line that the reporter erases on a terminal is empty')
     await assertGone(project)
 
-    const late = await project.run({ args: run('--project=stops', '--global-timeout=3000'), env: { SETUPS } })
+    const late = await project.run({ args: [...args, '--global-timeout=3000'], env: { SETUPS } })
     assert.equal(late.code, 1, late.output)
     assert.match(late.output, /Timed out waiting 3s/)
     await assertGone(project)
     if (isWindows) return
 
     const interrupted = await project.run({
-      args: run('--project=stops'),
-      env: { SETUPS },
+      args,
+      env: { SETUPS, LEAKS: 'fail' },
       onOutput: (text, child) => {
         if (/busy 1\n.*busy 2\n|busy 2\n.*busy 1\n/s.test(text) && !child.killed) child.kill('SIGINT')
       }
     })
     assert.equal(interrupted.code, 130, interrupted.output)
+    assert.match(interrupted.output, /no leaks\n.*6 interrupted/s)
+    assert.doesNotMatch(interrupted.output, /Error/)
     await assertGone(project)
   })
 
@@ -129,7 +144,7 @@ describe('Playwright Test', { skip, concurrency: 2 }, () => {
     const project = makePlaywrightProject(t, { fixture, files: { 'files/only.spec.js': only } })
     const setup = await project.run({ args: run('--project=files'), env: { SETUPS: `${SETUPS},./failing-setup.js` } })
     assert.equal(setup.code, 1, setup.output)
-    assert.match(setup.output, /Error: the setup after it fails/)
+    assert.match(setup.output, /Error: the setup after it fails beside .*playwright-main/)
     await assertGone(project)
 
     const forbidden = await project.run({ args: run('--project=files', '--forbid-only'), env: { SETUPS } })
@@ -180,6 +195,7 @@ describe('Playwright Test', { skip, concurrency: 2 }, () => {
     const files = project.ledger().filter(({ what }) => what === 'file')
     assert.equal(new Set(files.map(({ pid }) => pid)).size, 2)
     assert.equal(new Set(files.map(({ pipe }) => pipe)).size, 1)
+    assert.deepEqual(files.map(({ slot }) => slot).sort(), [1, 2], 'both shards number their workers alike')
     assert.equal(new Set(files.flatMap(({ seat, own }) => [seat, own])).size, 4, 'what workers hold is theirs in both shards')
     assert.deepEqual(project.left(), [])
   })

@@ -6,11 +6,13 @@
 const { BrokerError, show } = require('../../errors.js')
 const { kinds, oneOf, readOptions } = require('../../options.js')
 const { Scope } = require('../worker.js')
-const { beginTest, endFile, endTest, realm } = require('./realm.js')
+const { beginTest, endGroup, endTest, realm } = require('./realm.js')
+const { Waits } = require('./waits.js')
 
 /** @typedef {(fixtures: any, use: (value: any) => Promise<void>, info: any) => Promise<void>} Fixture */
 /** @typedef {[Fixture, { scope: 'test' | 'worker', auto?: boolean, box?: boolean, timeout: number }]} Entry */
-/** @typedef {{ titlePath: readonly string[], retry: number, project: { name: string } }} Test */
+/** @typedef {import('./waits.js').Acquire} Acquire */
+/** @typedef {{ titlePath: readonly string[], retry: number, project: { name: string }, status?: string }} Test */
 
 const LEASE = {
   pool: { kind: kinds.text },
@@ -22,23 +24,29 @@ const LEASE = {
 /** How much longer than its wait a fixture may take, in ms: what the broker says of a wait that was in vain says more than Playwright can. */
 const GRACE = 15_000
 
+/** Of the worker's fixtures. */
+const workerWaits = new Waits()
+
 /** The worker's, so that its hooks and other fixtures can have it, too. @type {Entry} */
 const broker = [
   // biome-ignore lint/correctness/noEmptyPattern: it depends on nothing
   async ({}, use) => {
     await use(realm.broker)
+    await workerWaits.end()
     // The client is not closed: what an abandoned test waits for would fail a second time. The process ends right after.
-    await endFile()
+    await endGroup()
   },
   { scope: 'worker', auto: true, box: true, timeout: GRACE }
 ]
 
-/** For all tests, also those that use the imported broker only. @type {Entry} */
+/** For all tests, also those that use the imported broker only. Its value is what their fixtures wait for. @type {Entry} */
 const testOfBroker = [
   async ({ broker: _ }, use, /** @type {Test} */ test) => {
     const scope = beginTest(titleOf(test))
-    await use(null)
-    const error = await endTest(scope)
+    const waits = new Waits()
+    await use(waits)
+    await waits.end()
+    const error = await endTest(scope, test.status)
     if (error) throw error
   },
   // On a clock of its own: it is not skipped when a test has used up its time.
@@ -70,18 +78,17 @@ function brokerFixtures(leases = {}) {
  * @returns {Entry}
  */
 function leaseFixture({ pool, scope, match, wait }) {
-  const acquire = () => realm.broker.acquire(pool, { wait, ...(match ? { match } : {}) })
+  /** @type {Acquire} */
+  const acquire = signal => realm.broker.acquire(pool, { wait, signal, ...(match ? { match } : {}) })
   // To Playwright, 0 is no limit.
   const timeout = wait === Infinity ? 0 : wait + GRACE
   return scope === 'worker' ? [forWorker(acquire), { scope, timeout }] : [forTest(acquire), { scope, timeout }]
 }
 
-/** @typedef {() => Promise<import('../../../index.js').Lease>} Acquire */
-
 /** @param {Acquire} acquire @returns {Fixture} */
 function forTest(acquire) {
-  return async ({ _testOfBroker }, use) => {
-    const lease = await acquire()
+  return async ({ _testOfBroker: waits }, use) => {
+    const lease = await waits.take(acquire)
     await use(lease)
     await lease.release()
   }
@@ -92,7 +99,7 @@ function forWorker(acquire) {
   return async ({ broker: _ }, use) => {
     // The test that is the first to use it is not the one that has it.
     const scope = new Scope(null)
-    await use(await realm.run(scope, acquire))
+    await use(await realm.run(scope, () => workerWaits.take(acquire)))
     await scope.end()
   }
 }

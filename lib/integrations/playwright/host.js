@@ -14,6 +14,8 @@ function brokerSetup(options) {
     const host = await hostBroker(options, { runner: 'Playwright', hook: 'globalSetup', ...(folder ? { folder } : {}) })
     return async () => {
       const { failed } = await host.stop()
+      // On a terminal a reporter of Playwright erases the line above, which it takes for its own.
+      if (process.stderr.isTTY) process.stderr.write('\n')
       // By that alone can a teardown make the run fail.
       if (failed) throw failure()
     }

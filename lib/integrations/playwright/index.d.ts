@@ -22,7 +22,7 @@ type LeasesOf<Values> = { [Name in keyof Values]: Lease<Values[Name]> }
 
 /**
  * This worker's client, as in the fixture `broker`: for hooks and helpers. What a test takes is given back when it is over, after its `afterEach` hooks and its fixtures, if the
- * `test` has the fixtures of {@link brokerFixtures}; what a `beforeAll` hook takes, when the worker goes on to another test file, or ends.
+ * `test` has the fixtures of {@link brokerFixtures}; what a `beforeAll` hook takes, when the worker is given other tests, or ends.
  */
 export const broker: TestBroker
 
