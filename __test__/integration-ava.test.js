@@ -76,6 +76,24 @@ for (const [version, on, program] of versions) {
       assert.deepEqual(left(), [])
     })
 
+    it('runs nothing more in a file after a leak that fails its test, with --fail-fast', LONG, async t => {
+      const { run, ledger, left } = project(t, 'ava-fail-fast')
+      const { code, output } = await run({
+        node,
+        args: [program, '--fail-fast', 'forgets.test.mjs', 'waits.test.mjs'],
+        env: { LEAKS: 'fail' }
+      })
+      assert.equal(code, 1, output)
+      assert.match(output, /`--fail-fast` is on\. At least 1 test was skipped\.\n\s+1 hook failed\n/)
+      assert.deepEqual(
+        ledger().map(({ what }) => what),
+        ['forgot', 'took'],
+        'a test that waits for it gets it'
+      )
+      assert.match(output, /not released: things 1, taken in 'forgets › forgets'/)
+      assert.deepEqual(left(), [])
+    })
+
     if (version !== OLDEST) return
 
     for (const [where, env] of /** @type {Array<[string, Record<string, string>]>} */ ([

@@ -88,6 +88,17 @@ for (const version of ['11', '12']) {
       await nobodyIsLeft(project)
     })
 
+    it('tells what the last workers had, after whose end Mocha runs nothing more and says nothing', LONG, async t => {
+      const project = makeProject(t)
+      const files = ['red/crash.spec.cjs', 'red/dies.spec.cjs', 'red/crashed.spec.cjs']
+      const { code, output } = await project.run({ args: [mocha, '--jobs', '2', ...files], env: { LEAKS: 'fail' } })
+      assert.equal(code, 1, output)
+      const held = ["fragile 1, taken in 'crashes'", "lock crash, taken in 'crashes'", "lock of one that dies, taken in 'dies'"]
+      assert.deepEqual(leaksIn(output).sort(), held)
+      assert.match(output, /^ephemeral-broker: at most in use: .*; 3 leaks$/m)
+      assert.deepEqual(project.left(), [])
+    })
+
     it('ends with Mocha’s own exit code after the first failure, with --bail', LONG, async t => {
       const project = makeProject(t)
       const { code, output } = await project.run({ args: [mocha, '--no-parallel', '--bail', 'red/red.spec.mjs', 'specs/one.spec.cjs'] })

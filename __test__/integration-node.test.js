@@ -56,6 +56,7 @@ for (const found of nodes) {
         held.map(({ isHeld }) => isHeld),
         [true, true]
       )
+      if (run.length === 0) assert.deepEqual(project.read('collected.txt'), ['hello'], 'a global teardown has the broker still')
       assert.deepEqual(project.left(), [])
       await nobodyIsLeft(project)
     })
@@ -111,6 +112,7 @@ for (const found of nodes) {
         assert.equal(code, 0, output)
         assert.equal(new Set(project.ledger().map(({ pid }) => pid)).size, 1)
         assert.deepEqual(leaksIn(output), LEAKS, output)
+        if (run.length === 0) assert.deepEqual(project.read('collected.txt'), ['hello'])
         assert.deepEqual(project.left(), [])
       })
     }

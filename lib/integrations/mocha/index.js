@@ -26,6 +26,8 @@ function brokerHooks(options) {
   async function mochaGlobalSetup() {
     watching = !(this instanceof require('node:events'))
     host = await hostBroker(options, { runner: 'Mocha', hook: 'mochaGlobalSetup' })
+    // Where no worker is left to run what waits, Mocha ends without a word and without teardowns: what the last ones held is told at least.
+    process.once('beforeExit', mochaGlobalTeardown)
   }
 
   async function mochaGlobalTeardown() {

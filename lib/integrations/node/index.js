@@ -4,7 +4,7 @@
 /** `node --test`: tests import it, and so does the module of `--test-global-setup`. Hooks that it registers in Node's main process have nothing to do there. */
 
 const { hostBroker } = require('../host.js')
-const { broker } = require('./tests.js')
+const { broker, endFile, leaveEndToTeardown } = require('./tests.js')
 
 /**
  * What the module of `--test-global-setup` exports, with options of one's own.
@@ -16,9 +16,11 @@ function brokerSetup(options) {
 
   async function globalSetup() {
     host = await hostBroker(options, { runner: 'node:test', hook: 'globalSetup' })
+    leaveEndToTeardown()
   }
 
   async function globalTeardown() {
+    await endFile()
     if ((await host?.stop())?.failed) process.exitCode ||= 1
   }
 

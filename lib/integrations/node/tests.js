@@ -77,8 +77,21 @@ function end(scope) {
   return tests.end(scope)
 }
 
-runner.beforeEach(context => begin(/** @type {TestContext} */ (context)))
-// Here, too, it comes after the hooks that are there already; unless this is loaded in a suite.
-runner.after(context => ('after' in context ? /** @type {TestContext} */ (context).after(() => tests.endFile()) : tests.endFile()))
+/** Whether a global setup ran in this process. */
+let hasTeardown = false
 
-module.exports = { broker }
+/** A global teardown may use `broker`, and Node starts it while hooks of the root run still: what was taken outside of tests is its then, until it calls `endFile`. */
+function leaveEndToTeardown() {
+  hasTeardown = true
+}
+
+const endFile = () => tests.endFile()
+
+runner.beforeEach(context => begin(/** @type {TestContext} */ (context)))
+runner.after(context => {
+  if (hasTeardown) return
+  // Here, too, it comes after the hooks that are there already; unless this is loaded in a suite.
+  return 'after' in context ? /** @type {TestContext} */ (context).after(endFile) : endFile()
+})
+
+module.exports = { broker, endFile, leaveEndToTeardown }
