@@ -141,6 +141,14 @@ describe('init finds', () => {
       command: 'npx cypress run'
     },
     {
+      runner: 'cypress',
+      manifest: { devDependencies: { cypress: '15' } },
+      files: { 'cypress.config.ts': 'export default {}\n', 'cypress/support/component.tsx': '' },
+      because: 'cypress.config.ts',
+      states: { 'cypress.config.ts': 'manual', 'cypress/support/component.tsx': 'manual' },
+      command: 'npx cypress run'
+    },
+    {
       runner: 'codeceptjs',
       manifest: { scripts: { e2e: 'codeceptjs run-workers 3', init: 'codeceptjs init' } },
       files: { 'codecept.conf.js': 'exports.config = {}\n' },
@@ -219,7 +227,10 @@ describe('init finds', () => {
     const empty = makeProject(t, {})
     const none = init(empty)
     assert.equal(none.code, 3)
-    assert.match(none.stderr, /no test runner was found in .*; name it with --runner: jest, vitest, .*, go\n/)
+    assert.match(
+      none.stderr,
+      /no test runner was found in .*; go to the package that has the tests, or name it with --runner: jest, vitest, .*, go\n/
+    )
     const strange = init(empty, '--runner', 'jasmine')
     assert.equal(strange.code, 2)
     assert.match(strange.stderr, /Allowed is one of jest, vitest/)
@@ -248,6 +259,29 @@ describe('init keeps', () => {
     assert.equal(filesIn(spaces)['.mocharc.json'], `{\r\n    "spec": "test",\r\n${require}\r\n}\r\n`)
   })
 
+  it('the mark that editors on Windows put before a text, and scripts that are none', t => {
+    const marked = project(t, {})
+    const file = path.join(marked.root, 'package.json')
+    fs.writeFileSync(file, '\uFEFF{\r\n  "scripts": {\r\n    "none": null,\r\n    "test": "cucumber-js"\r\n  }\r\n}\r\n')
+    planned(marked, '--write')
+    const test = '"test": "ephemeral-broker start -- cucumber-js"'
+    assert.equal(fs.readFileSync(file, 'utf8'), `\uFEFF{\r\n  "scripts": {\r\n    "none": null,\r\n    ${test}\r\n  }\r\n}\r\n`)
+  })
+
+  it('what it cannot write, and says what it wrote', t => {
+    const files = { 'go.mod': 'module m\n', broker: 'a program\n', ephemeralbroker: 'another\n' }
+    const stuck = project(t, { scripts: { test: 'cucumber-js' } }, files)
+    const { code, stderr } = init(stuck, '--write')
+    assert.equal(code, 3)
+    assert.match(
+      stderr,
+      /not_written: .*ephemeralbroker.broker\.go cannot be written \(E[A-Z]+\); package\.json was written\. See to that, and do it again\n$/
+    )
+    const { 'package.json': manifest, ...others } = filesIn(stuck)
+    assert.match(manifest, /ephemeral-broker start -- cucumber-js/)
+    for (const [name, text] of Object.entries(files)) assert.equal(others[name], text)
+  })
+
   it('what it cannot be sure of, and says what to add', t => {
     const files = {
       '.mocharc.json': '{ "spec": "test" /* all of them */ }\n',
@@ -271,6 +305,7 @@ describe('init keeps', () => {
     const { stdout } = init(unsure)
     assert.match(stdout, /package\.json: by hand, in the script "test"\n {4}\+ ephemeral-broker start -- node --test\n/)
     assert.match(stdout, /jest\.config\.json: by hand, in each of the projects\n {4}\+ "preset": "ephemeral-broker",\n/)
+    assert.match(stdout, /\.mocharc\.json: by hand, first in `require`\n {4}\+ "require": \["ephemeral-broker\/mocha"\],\n/)
     assert.doesNotMatch(stdout, /Nothing was written|All is there/)
   })
 
@@ -283,6 +318,11 @@ describe('init keeps', () => {
       globalSetup: 'ephemeral-broker/jest/setup',
       globalTeardown: 'ephemeral-broker/jest/teardown'
     })
+    const code = project(t, {}, { 'jest.config.js': "module.exports = { 'preset': './own' }\n" })
+    assert.deepEqual(planned(code).runners[0].steps[0].added, [
+      "globalSetup: 'ephemeral-broker/jest/setup',",
+      "globalTeardown: 'ephemeral-broker/jest/teardown',"
+    ])
     const taken = project(t, { jest: { ...preset, globalSetup: './setup.js' } })
     const [{ steps }] = planned(taken, '--write').runners
     assert.deepEqual(steps, [

@@ -2,6 +2,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const fs = require('node:fs')
 const path = require('node:path')
 const { describe, it } = require('node:test')
 const { assertShared } = require('./support-integrations/facts.js')
@@ -99,9 +100,12 @@ for (const [version, on] of versions) {
       assert.deepEqual(left(), [])
     })
 
-    it('says how to run it where there is no broker', LONG, async t => {
-      const { run } = project(t)
-      const { code, output } = await run({ node, args: [program] })
+    it('says how to run it where there is no broker, from a folder above that has no Cucumber', LONG, async t => {
+      const { run, root } = project(t)
+      fs.mkdirSync(path.join(root, 'app'))
+      for (const name of ['features', 'node_modules', 'ledger.js', 'scenario.js'])
+        fs.renameSync(path.join(root, name), path.join(root, 'app', name))
+      const { code, output } = await run({ node, args: [`app/${program}`, '--require', 'app/features/support/*.js', 'app/features'] })
       assert.equal(code, 1, output)
       assert.match(
         output,

@@ -41,7 +41,7 @@ describe('Cypress', () => {
       record('values', { set: await task('broker:set', { key: 'order', value: 7, ttl: 60_000 }), get: await task('broker:get', 'order'), none: await task('broker:get', 'nothing') })
       record('throttle', { value: await task('broker:throttle', 'api') })
       record('own', { values: [await task('logIn'), await task('logIn')] })
-      record('gone', { code: await reject(task('broker:release', account)) })
+      record('gone', { code: await reject(task('broker:release', account)), nothing: await reject(task('broker:set')) })
       await task('broker:acquire', 'accounts')
       await handlers['after:spec']({}, {})
       await task('broker:acquire', { pool: 'accounts', wait: 0 })
@@ -58,7 +58,7 @@ describe('Cypress', () => {
       values: { set: null, get: 7, none: null },
       throttle: { value: null },
       own: { values: ['token of a log-in', 'token of a log-in'] },
-      gone: { code: 'lost' }
+      gone: { code: 'lost', nothing: 'key_required' }
     })
     assert.match(output, /not released: accounts \d, taken in 'checkout pays'/)
     assert.match(String(told(output).at(-1)), /at most in use: accounts 2 of 2; .*1 leak$/)

@@ -7,6 +7,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { before, describe, it } = require('node:test')
+const { isAlive } = require('./support/alive.js')
 const { assertShared } = require('./support-integrations/facts.js')
 const { ROOT, commandsOf, filesOf, makeProject } = require('./support-integrations/project.js')
 const toolchains = require('./support-run-adapters/toolchains.js')
@@ -20,15 +21,6 @@ const config = { pools: { ...common.pools, own: 5 }, values: common.seed, rateLi
 /** The package `broker`, as it is put into a module. */
 const files = () =>
   Object.fromEntries(fs.readdirSync(PACKAGE).map(name => [`broker/${name}`, fs.readFileSync(path.join(PACKAGE, name), 'utf8')]))
-
-/** @param {number} pid */
-function isAlive(pid) {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
 
 /**
  * That nothing is left of a run: no socket, no process.

@@ -7,6 +7,7 @@ const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
 const { before, describe, it } = require('node:test')
+const { isAlive } = require('./support/alive.js')
 const { assertShared } = require('./support-integrations/facts.js')
 const { ROOT, commandsOf, filesOf } = require('./support-integrations/project.js')
 const { makePythonProject, pytestXdist } = require('./support-integrations/pytest.js')
@@ -16,15 +17,6 @@ const MINUTE = 60_000
 const BIN = path.join(ROOT, 'bin', 'ephemeral-broker.js')
 const EXAMPLE = path.join(ROOT, 'examples', 'python', 'with-pytest')
 const config = { pools: { ...common.pools, spare: 5, own: 5 }, values: common.seed, rateLimits: common.rateLimits }
-
-/** @param {number} pid */
-function isAlive(pid) {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
 
 /** @typedef {ReturnType<typeof makePythonProject>} Project */
 
@@ -110,6 +102,9 @@ for (const version of ['7', '9']) {
         /ERROR test_ends\.py::test_with_a_broken_setup - Run.*/,
         /ERROR test_ends\.py::test_with_a_broken_setup - Failed: not released: spare 1/,
         /FAILED test_ends\.py::test_out_of_time - Failed: out of time/,
+        /PASSED test_ends\.py::test_hands_on/,
+        /PASSED test_ends\.py::TestOwnBroker::test_own/,
+        /PASSED test_ends\.py::TestOwnBroker::test_both/,
         /PASSED test_ends\.py::test_after_it/
       ])
         assert.match(output, line)

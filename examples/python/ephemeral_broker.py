@@ -168,10 +168,13 @@ class Client:
             return self._value(reply)
         try:
             value = make()
+            self._request("fulfil", token=reply["token"], value=value, ttl=ttl)
         except BaseException as error:
-            self._request("fail", token=reply["token"], reason={"name": type(error).__name__, "message": str(error)})
+            reason = {"name": type(error).__name__, "message": str(error)}
+            # Where the broker has refused the value, or is gone, others have the turn already.
+            with contextlib.suppress(BrokerError):
+                self._request("fail", token=reply["token"], reason=reason)
             raise
-        self._request("fulfil", token=reply["token"], value=value, ttl=ttl)
         return value
 
     def wait_for(self, key, wait=WAIT):
@@ -272,7 +275,8 @@ class Client:
                 raise BrokerError("closed", "closed: this client was closed")
             request = {"id": self._next_id(), "action": action}
             request.update((name, value) for name, value in members.items() if value is not None or name in ("value", "text"))
-            line = json.dumps(request, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+            # Without spaces, the id first: so the broker finds it in a line that is too large to be read.
+            line = json.dumps(request, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
             try:
                 self._send(line, members.get("wait", 0))
                 reply = self._reply_to(request["id"])

@@ -17,7 +17,8 @@ parentheses.
 With a command: it finds the broker in EPHEMERAL_PIPE, and the secret in
 EPHEMERAL_SECRET. SIGINT, SIGTERM and SIGHUP are passed on to it. A second one,
 or --grace ms after SIGTERM or SIGHUP, kills it and what it started. What it
-leaves in the background ends with it (at a terminal: does not).
+leaves in the background ends with it (at a terminal: does not). A start below
+another one has a broker of its own, which its command finds.
 
 Without a command: prints the pipe on standard output and runs until SIGINT,
 SIGTERM or SIGHUP.
@@ -138,7 +139,7 @@ async function settingsOf(given, context) {
   const settings = await readSettings(
     'start',
     { leaks, secret, summary },
-    config === true ? process.cwd() : config ? path.resolve(config) : null
+    config === true ? process.cwd() : config !== false ? { file: path.resolve(config) } : null
   )
   // Lines for people are no errors as JSON.
   return context.json ? { ...settings, leaks: settings.leaks === 'warn' ? /** @type {const} */ ('off') : settings.leaks } : settings

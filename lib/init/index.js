@@ -38,14 +38,17 @@ const INSTALL = { npm: 'npm install --save-dev', pnpm: 'pnpm add --save-dev', ya
  * @param {string} folder
  * @param {string[]} named the runners that are wanted; empty: those that are found
  * @returns {Plan}
- * @throws {BrokerError} `invalid_config`: a package.json or a config cannot be read; `no_runner`: none was found
+ * @throws {BrokerError} `invalid_config`: a package.json or a config cannot be read; `no_runner`: none was found; by `write`, `not_written`
  */
 function planFor(folder, named) {
   const project = new Project(path.resolve(folder))
   const found = RECIPES.map(recipe => ({ recipe, because: recipe.reasons(project) }))
   const wanted = found.filter(({ recipe, because }) => (named.length > 0 ? named.includes(recipe.name) : because.length > 0))
   if (wanted.length === 0) {
-    throw new BrokerError('no_runner', `no test runner was found in ${project.root}; name it with --runner: ${NAMES.join(', ')}`)
+    throw new BrokerError(
+      'no_runner',
+      `no test runner was found in ${project.root}; go to the package that has the tests, or name it with --runner: ${NAMES.join(', ')}`
+    )
   }
   const runners = wanted.map(({ recipe, because }) => planOf(project, recipe, because))
   const config = configStep(

@@ -4,6 +4,7 @@
 /** Runners of JavaScript that start the broker by their own config. */
 
 const { configOf, reasonsFor, runs } = require('./found.js')
+const { parseJson } = require('./json.js')
 const { byHand, changeJson, create, manual } = require('./steps.js')
 
 /** @typedef {InstanceType<typeof import('./project.js').Project>} Project */
@@ -73,7 +74,7 @@ function jestStep(project) {
   const lines = ["preset: 'ephemeral-broker',"]
   if (file !== null && !file.endsWith('.json')) {
     const others = Object.entries(PRESET).map(([name, value]) => `${name}: '${value}',`)
-    const hasPreset = /^\s*preset\s*:/m.test(project.read(file) ?? '')
+    const hasPreset = /(?:^|[{,])\s*(['"]?)preset\1\s*:/m.test(project.read(file) ?? '')
     return byHand(project, file, where, hasPreset ? others : lines, /['"]ephemeral-broker(?:\/jest.*)?['"]/)
   }
   const name = file ?? 'package.json'
@@ -90,7 +91,7 @@ function jestStep(project) {
 /** @param {string} text @returns {any} undefined: it is no JSON */
 function parsed(text) {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }
@@ -182,8 +183,10 @@ const mocha = {
     const otherwise = { where: 'beside its other members', lines: [`"require": ["${REQUIRE}"],`] }
     if (inManifest) return [changeJson(project, 'package.json', ({ mocha }) => changeMocha(mocha), otherwise)]
     const name = /** @type {string} */ (file)
-    if (/\.jsonc?$/.test(name) && parsed(project.read(name) ?? '') !== undefined) return [changeJson(project, name, changeMocha, otherwise)]
-    const lines = /\.ya?ml$/.test(name) ? ['require:', `  - ${REQUIRE}`] : [`require: ['${REQUIRE}'],`]
+    const isJson = /\.jsonc?$/.test(name)
+    if (isJson && parsed(project.read(name) ?? '') !== undefined) return [changeJson(project, name, changeMocha, otherwise)]
+    const code = isJson ? otherwise.lines : [`require: ['${REQUIRE}'],`]
+    const lines = /\.ya?ml$/.test(name) ? ['require:', `  - ${REQUIRE}`] : code
     return [byHand(project, name, 'first in `require`', lines, /ephemeral-broker\/mocha/)]
   },
   use: project => [imported(project, REQUIRE)],

@@ -12,7 +12,7 @@ function editedJson(text, change) {
   /** @type {any} */
   let value
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch {
     return null
   }
@@ -21,10 +21,16 @@ function editedJson(text, change) {
   const indent = /^[ \t]+(?=")/m.exec(text)?.[0] ?? 2
   const end = /\s*$/.exec(text)?.[0] ?? ''
   const edited = JSON.stringify(value, null, indent)
-  return (text.includes('\r\n') ? edited.replaceAll('\n', '\r\n') : edited) + end
+  return (text.startsWith(MARK) ? MARK : '') + (text.includes('\r\n') ? edited.replaceAll('\n', '\r\n') : edited) + end
 }
 
-/** @param {string} json */
+/** What editors on Windows put before a text. npm reads over it. */
+const MARK = '\uFEFF'
+
+/** @param {string} text @returns {any} */
+const parseJson = text => JSON.parse(text.startsWith(MARK) ? text.slice(1) : text)
+
+/** The mark is space, too. @param {string} json */
 const withoutSpace = json => json.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
 
 /**
@@ -45,4 +51,4 @@ function lineChanges(before, after) {
 /** @param {string} text */
 const linesOf = text => text.replace(/\r?\n$/, '').split(/\r?\n/)
 
-module.exports = { editedJson, lineChanges, linesOf }
+module.exports = { editedJson, lineChanges, linesOf, parseJson }

@@ -6,6 +6,7 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { BrokerError } = require('../errors.js')
+const { parseJson } = require('./json.js')
 
 /** @typedef {'npm' | 'pnpm' | 'yarn' | 'bun'} PackageManager */
 
@@ -36,10 +37,10 @@ class Project {
 
   /** @returns {Record<string, any> | null} null: there is no package.json */
   #readManifest() {
-    const text = this.read('package.json')
-    if (text === null) return null
     try {
-      const manifest = JSON.parse(text)
+      const text = this.read('package.json')
+      if (text === null) return null
+      const manifest = parseJson(text)
       if (typeof manifest === 'object' && manifest !== null && !Array.isArray(manifest)) return manifest
       throw new Error('it is no object')
     } catch (cause) {
@@ -51,9 +52,10 @@ class Project {
     }
   }
 
-  /** As they are planned. @returns {Record<string, string>} */
+  /** As they are planned. What is no text is none, as for npm. @returns {Record<string, string>} */
   get scripts() {
-    return JSON.parse(this.read('package.json') ?? '{}').scripts ?? {}
+    const { scripts } = parseJson(this.read('package.json') ?? '{}')
+    return Object.fromEntries(Object.entries(scripts ?? {}).filter(([, script]) => typeof script === 'string'))
   }
 
   /**
@@ -89,12 +91,24 @@ class Project {
     return this.names.find(name => pattern.test(name)) ?? null
   }
 
-  /** Writes what is planned. What has come to be meanwhile is not overwritten. */
+  /**
+   * Writes what is planned. What has come to be meanwhile is not overwritten.
+   * @throws {BrokerError} `not_written`: a file cannot be written
+   */
   write() {
+    /** @type {string[]} */
+    const written = []
     for (const [name, { text, isNew }] of this.#planned) {
       const file = path.join(this.root, name)
-      fs.mkdirSync(path.dirname(file), { recursive: true })
-      fs.writeFileSync(file, text, { flag: isNew ? 'wx' : 'w' })
+      try {
+        fs.mkdirSync(path.dirname(file), { recursive: true })
+        fs.writeFileSync(file, text, { flag: isNew ? 'wx' : 'w' })
+      } catch (cause) {
+        const { code } = /** @type {NodeJS.ErrnoException} */ (cause)
+        const before = written.length > 0 ? `${written.join(', ')} ${written.length > 1 ? 'were' : 'was'} written` : 'nothing was written'
+        throw new BrokerError('not_written', `${file} cannot be written (${code}); ${before}. See to that, and do it again`, { cause })
+      }
+      written.push(name)
     }
   }
 }

@@ -72,6 +72,8 @@ const SCOPE = [
   "afterEach(() => cy.task('broker:end'))"
 ]
 
+const SUPPORT = ['e2e', 'component'].flatMap(name => ['js', 'ts', 'jsx', 'tsx'].map(kind => `cypress/support/${name}.${kind}`))
+
 const CYPRESS = /^cypress\.config\.\w+$/
 
 /** @type {Recipe} */
@@ -87,10 +89,11 @@ const cypress = {
     const has = isModule
       ? "import { brokerTasks } from 'ephemeral-broker/cypress'"
       : "const { brokerTasks } = require('ephemeral-broker/cypress')"
-    const support = ['js', 'ts'].map(kind => `cypress/support/e2e.${kind}`).find(name => project.read(name) !== null)
+    const support = SUPPORT.filter(name => project.read(name) !== null)
+    if (support.length === 0) support.push(`cypress/support/e2e.${kind}`)
     return [
-      byHand(project, file, 'at the top, and in `e2e`', [has, ...TASKS], /['"]ephemeral-broker\/cypress['"]/),
-      byHand(project, support ?? `cypress/support/e2e.${kind}`, 'outside of any test', SCOPE, /['"]broker:begin['"]/)
+      byHand(project, file, 'at the top, and in `e2e` or `component`', [has, ...TASKS], /['"]ephemeral-broker\/cypress['"]/),
+      ...support.map(name => byHand(project, name, 'outside of any test', SCOPE, /['"]broker:begin['"]/))
     ]
   },
   use: () => ["cy.task('broker:acquire', 'accounts').then(account => …)"],

@@ -176,19 +176,26 @@ func (c *Client) Once(key string, value any, make func() (any, error)) error {
 	if !reply.Run {
 		return reply.into(value)
 	}
-	made, err := make()
+	text, err := c.fulfil(reply.Token, make)
 	if err != nil {
+		// Where the broker has refused the value, or is gone, others have the turn already.
 		_ = c.request("fail", members{"token": reply.Token, "reason": err.Error()}, nil)
 		return err
 	}
+	return json.Unmarshal(text, value)
+}
+
+// fulfil makes the value that others wait for. It says what that is in JSON.
+func (c *Client) fulfil(token int64, make func() (any, error)) ([]byte, error) {
+	made, err := make()
+	if err != nil {
+		return nil, err
+	}
 	text, err := json.Marshal(made)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := c.request("fulfil", members{"token": reply.Token, "value": json.RawMessage(text)}, nil); err != nil {
-		return err
-	}
-	return json.Unmarshal(text, value)
+	return text, c.request("fulfil", members{"token": token, "value": json.RawMessage(text)}, nil)
 }
 
 // Throttle waits until it is within a rate that was declared, at most for a minute.
@@ -262,7 +269,7 @@ func (c *Client) request(action string, more members, reply any) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.last++
-	line := members{"id": c.last, "action": action}
+	line := members{"action": action}
 	for name, value := range more {
 		line[name] = value
 	}
@@ -270,6 +277,8 @@ func (c *Client) request(action string, more members, reply any) error {
 	if err != nil {
 		return err
 	}
+	// The id is first: so the broker finds it in a line that is too large to be read.
+	text = append([]byte(fmt.Sprintf(`{"id":%d,`, c.last)), text[1:]...)
 	if _, err := c.connection.Write(append(text, '\n')); err != nil {
 		return fmt.Errorf("connection_closed: %s: %w", action, err)
 	}

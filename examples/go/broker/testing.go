@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,11 +52,7 @@ func Acquire[Value any](t testing.TB, pool string) Value {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if held, err := lease.Release(); err != nil || !held {
-			t.Errorf("%s %d was lost: %v", pool, lease.Number, err)
-		}
-	})
+	t.Cleanup(func() { giveBack(t, &lease.Held, fmt.Sprintf("%s %d", pool, lease.Number)) })
 	return decoded[Value](t, lease)
 }
 
@@ -66,11 +63,17 @@ func Lock(t testing.TB, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if held, err := lock.Release(); err != nil || !held {
-			t.Errorf("lock %s was lost: %v", name, err)
-		}
-	})
+	t.Cleanup(func() { giveBack(t, lock, "lock "+name) })
+}
+
+// giveBack fails a test that did not have, up to its end, what it believed to have.
+func giveBack(t testing.TB, held *Held, what string) {
+	t.Helper()
+	if was, err := held.Release(); err != nil {
+		t.Errorf("%s was lost: %v", what, err)
+	} else if !was {
+		t.Errorf("%s was lost before the test was over", what)
+	}
 }
 
 // own is what this process has until it ends. Its mutex is held while something is taken: the others who ask wait for the same.

@@ -97,7 +97,10 @@ const tasksOf = held => ({
   'broker:throttle': async name => void (await broker.throttle(name)),
   // What a task throws, a spec cannot catch.
   'broker:get': key => broker.get(key).catch(error => (ABSENT.includes(error.code) ? null : Promise.reject(error))),
-  'broker:set': async ({ key, value, ...options }) => void (await broker.set(key, value, options))
+  'broker:set': async request => {
+    const { key, value, ...options } = named(request, 'key')
+    await broker.set(key, value, options)
+  }
 })
 
 /** What specs hold, by its token. */
@@ -131,7 +134,7 @@ class Holdings {
 
 /**
  * @param {unknown} request a text, or an object with it
- * @param {'name' | 'pool'} member
+ * @param {'key' | 'name' | 'pool'} member
  * @returns {Record<string, any>}
  */
 const named = (request, member) => (kinds.members.check(request) ? /** @type {any} */ (request) : { [member]: request })
