@@ -119,9 +119,10 @@ describe('watch mode', () => {
       })
       assertGoodEnd(result)
       // Jest may run once more by itself, when the system tells it late of files that are new.
-      const runs = Number(result.output.match(/Test Suites: 2 passed, 2 total/g)?.length)
-      assert.ok(runs >= 3, result.output)
-      assert.equal(runs, result.output.split('Ran all test suites').length - 1, result.output)
+      const runs = result.output.split('Ran all test suites').slice(0, -1)
+      assert.ok(runs.length >= 3, result.output)
+      // Perhaps more than once: the count is drawn while a run goes on, too.
+      for (const run of runs) assert.match(run, /Test Suites: 2 passed, 2 total/, result.output)
     })
   }
 })

@@ -13,7 +13,8 @@ const { npmPackage } = require('./support-run-adapters/toolchains.js')
 const { blocksOf } = require('./support-run-docs/blocks.js')
 const { Project, bareLines, isPartOf } = require('./support-shared-worker-examples/page.js')
 const postgres = require('./support-shared-worker-examples/postgres.js')
-const { Running, isAlive, leftIn, makeFolder, root, withBroker } = require('./support-shared-worker-examples/running.js')
+const { isAlive } = require('./support/alive.js')
+const { Running, leftIn, makeFolder, root, withBroker } = require('./support-shared-worker-examples/running.js')
 const { until } = require('./support/index.js')
 
 const MINUTE = 60_000

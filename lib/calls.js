@@ -1,13 +1,13 @@
 // @ts-check
 'use strict'
 
-const { Connection } = require('./connection.js')
+const { Connection } = require('./connection/index.js')
 const { BrokerError, show } = require('./errors.js')
 const { currentFlow, enterFlow } = require('./flow.js')
 const { kinds } = require('./options.js')
 
 /** @typedef {import('./operations.js').Operation} Operation */
-/** @typedef {import('./connection.js').Reply} Reply */
+/** @typedef {import('./connection/index.js').Reply} Reply */
 
 /**
  * @typedef {{ timeout?: number, signal?: AbortSignal, wait?: number }} Options what a request is given
@@ -55,7 +55,7 @@ class Calls {
   taker = null
 
   /**
-   * @param {import('./connection.js').Settings} settings
+   * @param {import('./connection/index.js').Settings} settings
    * @param {number} wait
    */
   constructor(settings, wait) {

@@ -11,7 +11,6 @@ const { kinds, readOptions } = require('./options.js')
 const { workerName } = require('./worker-name.js')
 
 // No worker needs all of them.
-const descriptions = whenNeeded(() => require('./description.js'))
 const limits = whenNeeded(() => require('./limits.js'))
 const locks = whenNeeded(() => require('./locks.js'))
 const onces = whenNeeded(() => require('./once.js'))
@@ -360,7 +359,7 @@ class Client {
 
   /** @type {Api['describe']} */
   describe(text) {
-    this.#calls.connection.describe(descriptions().description(text))
+    this.#calls.connection.describe(text)
   }
 
   /** @type {Api['inspect']} */

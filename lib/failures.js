@@ -74,7 +74,7 @@ const TOLD = ['kind', 'name', 'holders']
 
 /**
  * What the broker says.
- * @param {import('./connection.js').Reply} reply
+ * @param {import('./connection/index.js').Reply} reply
  */
 function refused({ error = 'protocol_error', message, reason, ...rest }) {
   /** @type {Record<string, unknown>} */

@@ -2,7 +2,7 @@
 'use strict'
 
 /** @typedef {import('./held.js').Hold} Hold */
-/** @typedef {InstanceType<typeof import('./holdings.js').Holdings>} Holdings */
+/** @typedef {InstanceType<typeof import('./connection/holdings.js').Holdings>} Holdings */
 
 /**
  * What is being made by `once` here: the innermost first. `running`: its function has not ended.

@@ -7,13 +7,13 @@ const { runFlow } = require('./flow.js')
 
 /** @typedef {InstanceType<typeof import('./calls.js').Calls>} Calls */
 /** @typedef {import('./calls.js').Ask} Ask */
-/** @typedef {import('./connection.js').Reply} Reply */
+/** @typedef {import('./connection/index.js').Reply} Reply */
 
 const GONE = new Set(['closed', 'connection_closed', 'broker_unreachable'])
 
 /**
  * What lines of work know of something held: whose it is, until it is released or lost. No more, so that they keep no client alive.
- * @typedef {{ token: number, holdings: InstanceType<typeof import('./holdings.js').Holdings> | null }} Hold
+ * @typedef {{ token: number, holdings: InstanceType<typeof import('./connection/holdings.js').Holdings> | null }} Hold
  */
 
 /** What one has by a token. */

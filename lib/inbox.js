@@ -3,8 +3,8 @@
 
 const { decode } = require('./message-data.js')
 
-/** @typedef {InstanceType<typeof import('./connection.js').Connection>} Connection */
-/** @typedef {import('./connection.js').Reply} Reply */
+/** @typedef {InstanceType<typeof import('./connection/index.js').Connection>} Connection */
+/** @typedef {import('./connection/index.js').Reply} Reply */
 
 /**
  * What an inbox is told to the broker by, and what is made of what comes.

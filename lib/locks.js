@@ -13,7 +13,7 @@ const { kinds } = require('./options.js')
 class Lock extends Held {
   /**
    * @param {Calls} calls
-   * @param {import('./connection.js').Reply} reply
+   * @param {import('./connection/index.js').Reply} reply
    * @param {string} name
    * @param {boolean} shared
    */
@@ -29,7 +29,7 @@ class Permits extends Held {
 
   /**
    * @param {Calls} calls
-   * @param {import('./connection.js').Reply} reply
+   * @param {import('./connection/index.js').Reply} reply
    * @param {string} name
    * @param {number} amount
    */
@@ -219,7 +219,7 @@ function part(amount) {
   return (/** @type {Calls} */ _calls, /** @type {unknown} */ _options, /** @type {number} */ token) => ({
     label: 'release',
     body: `${releaseBody(token)},"amount":${amount}`,
-    decode: (/** @type {import('./connection.js').Reply} */ reply) => reply.released
+    decode: (/** @type {import('./connection/index.js').Reply} */ reply) => reply.released
   })
 }
 

@@ -28,7 +28,7 @@ function encode(data) {
 }
 
 /**
- * @param {import('./connection.js').Reply} event as the broker sent it
+ * @param {import('./connection/index.js').Reply} event as the broker sent it
  * @param {ArrayBuffer | null} payload
  * @returns {any}
  */

@@ -4,7 +4,7 @@
 const { deflate, inflate } = require('./compression.js')
 const { BrokerError, show } = require('./errors.js')
 
-/** @typedef {import('./connection.js').Reply} Reply */
+/** @typedef {import('./connection/index.js').Reply} Reply */
 
 /**
  * What a client can ask. `encode` checks the arguments and gives the request's text between the braces, or, where that depends on what the broker says

@@ -8,7 +8,7 @@ const { kinds } = require('./options.js')
 
 /** @typedef {InstanceType<typeof import('./calls.js').Calls>} Calls */
 /** @typedef {import('./calls.js').Ask} Ask */
-/** @typedef {import('./connection.js').Reply} Reply */
+/** @typedef {import('./connection/index.js').Reply} Reply */
 
 class Lease extends Held {
   /**

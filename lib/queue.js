@@ -14,7 +14,7 @@ const { reasonText } = require('./reason.js')
 class Job extends Held {
   /**
    * @param {Calls} calls
-   * @param {import('./connection.js').Reply} reply
+   * @param {import('./connection/index.js').Reply} reply
    */
   constructor(calls, reply) {
     super(calls, reply)

@@ -12,7 +12,7 @@ const { kinds, oneOf } = require('./options.js')
 
 /** @typedef {InstanceType<typeof import('./calls.js').Calls>} Calls */
 /** @typedef {import('./calls.js').Ask} Ask */
-/** @typedef {import('./connection.js').Reply} Reply */
+/** @typedef {import('./connection/index.js').Reply} Reply */
 /** @typedef {import('./message-data.js').Encoded} Encoded */
 
 /** How many messages wait for a slow reader, and how many are on their way to it at most. */

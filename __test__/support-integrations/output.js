@@ -5,6 +5,7 @@
 
 const path = require('node:path')
 const { setTimeout: pause } = require('node:timers/promises')
+const { isAlive } = require('../support/alive.js')
 
 const cli = path.join(__dirname, '..', '..', 'bin', 'ephemeral-broker.js')
 
@@ -46,16 +47,7 @@ function onceSaid(text, then) {
  * @param {number} pid
  */
 async function gone(pid) {
-  while (runs(pid)) await pause(20)
-}
-
-/** @param {number} pid */
-function runs(pid) {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
+  while (isAlive(pid)) await pause(20)
 }
 
 module.exports = { argumentsOf, gone, onceSaid, told }

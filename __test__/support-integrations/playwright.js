@@ -7,6 +7,7 @@ const { createRequire } = require('node:module')
 const path = require('node:path')
 const { pathToFileURL } = require('node:url')
 const { missingBrowser } = require('../../scripts/demo.js')
+const { isAlive } = require('../support/alive.js')
 const { npmPackage } = require('../support-run-adapters/toolchains.js')
 const { ROOT, makeProject } = require('./project.js')
 
@@ -51,13 +52,7 @@ function outcomesOf(project) {
 
 /** Which of some processes are there. @param {readonly number[]} pids */
 function alive(pids) {
-  return pids.filter(pid => {
-    try {
-      return process.kill(pid, 0)
-    } catch {
-      return false
-    }
-  })
+  return pids.filter(isAlive)
 }
 
 /**

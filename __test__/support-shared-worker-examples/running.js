@@ -83,14 +83,4 @@ function leftIn(folder) {
   return fs.readdirSync(folder).filter(name => /^(?:ephemeral-|shared-postgres-|browsers-)/.test(name))
 }
 
-/** @param {number} pid */
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-module.exports = { CLI, Running, isAlive, leftIn, makeFolder, root, withBroker }
+module.exports = { CLI, Running, leftIn, makeFolder, root, withBroker }

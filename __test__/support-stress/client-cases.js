@@ -335,11 +335,12 @@ function register() {
       await host.stop()
     })
 
-    test('loses the clients that nobody holds any more', async () => {
+    test('loses the clients that nobody holds any more, and the requests that are over', async () => {
       const { code, stdout, stderr } = await run('garbage.js', [], { flags: ['--expose-gc'], timeout: 30_000 }).ended
       assert.equal(code, 0, stderr)
-      const { most, least } = JSON.parse(stdout)
+      const { most, least, kept } = JSON.parse(stdout)
       assert.ok(most > 300 && least <= 5, `${most} connections, ${least} after collection`)
+      assert.equal(kept, 0)
     })
   })
 }

@@ -1,22 +1,33 @@
 // @ts-check
 'use strict'
 
+const failures = require('../failures.js')
+const native = require('../native.js')
+
+/** @typedef {import('./index.js').Reply} Reply */
+
+/** The deadline of what has none: a small number, as the others are. */
+const NEVER = 0
+/** What cannot be waited for in one step, or at all, in ms. */
+const LONG = 2 ** 30
+
 /** A request under way. */
 class Pending {
   /**
    * @param {string | ((broker: Record<string, any>, wishes: any) => string)} body
-   * @param {import('./operations.js').Operation['decode']} decode
+   * @param {import('../operations.js').Operation['decode']} decode
    * @param {unknown} subject
-   * @param {number} deadline
-   * @param {import('./calls.js').More | null} more
+   * @param {number} timeout in ms
+   * @param {import('../calls.js').More | null} more
    */
-  constructor(body, decode, subject, deadline, more) {
+  constructor(body, decode, subject, timeout, more) {
     this.id = 0
     /** What to send; no more than that it was, once it was. */
     this.body = body
     this.decode = decode
     this.subject = subject
-    this.deadline = deadline
+    /** When it is given up, by the addon's clock. */
+    this.deadline = deadlineIn(timeout)
     /** What a plain request has not. */
     this.more = more
     this.sent = false
@@ -27,9 +38,46 @@ class Pending {
     /** Undoes what was done for its signal. @type {(() => void) | null} */
     this.release = null
   }
+
+  /** Says that it was sent. What may have to wait there has its time from then on. */
+  onSent() {
+    this.body = ''
+    this.sent = true
+    if (this.more !== null && this.more.patience !== 0) this.deadline = this.more.patience < 0 ? NEVER : deadlineIn(this.more.patience)
+  }
+
+  /**
+   * Takes its reply.
+   * @param {Reply} reply
+   * @param {Record<string, any>} broker what the broker said of itself
+   * @returns {string[] | null} what to send for it
+   */
+  answer(reply, broker) {
+    if (!reply.ok) {
+      const meant = this.more?.refused?.(reply)
+      if (meant === undefined) this.reject(failures.refused(reply))
+      else this.resolve(meant)
+      return null
+    }
+    let value
+    try {
+      value = this.decode(reply, this.subject, broker)
+    } catch (error) {
+      this.reject(error)
+      // What it grants is nobody's.
+      return this.more?.undo?.(reply) ?? null
+    }
+    this.resolve(value)
+    return null
+  }
 }
 
 function ignore() {}
+
+/** @param {number} timeout in ms */
+function deadlineIn(timeout) {
+  return timeout < LONG ? Math.ceil(native.now() + timeout) : NEVER
+}
 
 /**
  * The requests under way, by id. A ring of slots in place of a Map: a Map that thousands of ids pass through is rebuilt over and over, which was most of
@@ -108,4 +156,4 @@ class PendingTable {
   }
 }
 
-module.exports = { Pending, PendingTable }
+module.exports = { LONG, NEVER, Pending, PendingTable }

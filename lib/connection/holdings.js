@@ -1,7 +1,7 @@
 // @ts-check
 'use strict'
 
-/** @typedef {InstanceType<typeof import('./errors.js').BrokerError>} BrokerError */
+/** @typedef {InstanceType<typeof import('../errors.js').BrokerError>} BrokerError */
 
 /**
  * Those that hold something. A client that nobody uses any more is collected, and what it holds is given back with that; but who has the value of a

@@ -2,10 +2,10 @@
 'use strict'
 
 const { threadId } = require('node:worker_threads')
-const { BrokerError } = require('./errors.js')
-const native = require('./native.js')
+const { BrokerError } = require('../errors.js')
+const native = require('../native.js')
 
-/** @typedef {import('./connection.js').Reply} Reply */
+/** @typedef {import('./index.js').Reply} Reply */
 
 /** How often a broker that knows no sessions must tell a good MAC from a bad one. It guesses all of them right once in 2⁶⁴. */
 const PROOFS = 64

@@ -1,10 +1,10 @@
 // @ts-check
 'use strict'
 
-const failures = require('./failures.js')
+const failures = require('../failures.js')
 
-/** @typedef {InstanceType<typeof import('./inbox.js').Inbox>} Inbox */
-/** @typedef {import('./connection.js').Reply} Reply */
+/** @typedef {InstanceType<typeof import('../inbox.js').Inbox>} Inbox */
+/** @typedef {import('./index.js').Reply} Reply */
 
 /** The inboxes of a connection, by the ids under which the broker knows them. */
 class Inboxes {

@@ -1,7 +1,7 @@
 // @ts-check
 'use strict'
 
-/** @typedef {import('./connection.js').Reply} Reply */
+/** @typedef {import('./index.js').Reply} Reply */
 /** @typedef {(reply: Reply) => string[]} Undo */
 
 /** Requests that were given up when they had been sent: what their replies grant is nobody's. */

@@ -3,7 +3,7 @@
 
 // Taken now, before a test replaces the clock.
 const { setTimeout, clearTimeout } = require('node:timers')
-const native = require('./native.js')
+const native = require('../native.js')
 
 /** How long a timer may keep a realm alive that is otherwise over, in ms. */
 const MAX_WAIT = 250
@@ -35,6 +35,13 @@ class Alarm {
     this.#at = now + wait
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = setTimeout(ring, wait, new WeakRef(this)).unref()
+  }
+
+  /** Until it is set again. */
+  cancel() {
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = null
+    this.#at = Infinity
   }
 
   ring() {

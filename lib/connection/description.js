@@ -1,7 +1,7 @@
 // @ts-check
 'use strict'
 
-const { BrokerError, show } = require('./errors.js')
+const { BrokerError, show } = require('../errors.js')
 
 /** In bytes. */
 const MAX_LENGTH = 1024
@@ -11,7 +11,6 @@ const MAX_LENGTH = 1024
  * @param {unknown} text
  */
 function description(text) {
-  if (text === null || text === '') return null
   if (typeof text !== 'string') throw new BrokerError('invalid_option', `describe takes a string, or null, not ${show(text)}`)
   const bytes = Buffer.from(text)
   let end = Math.min(bytes.length, MAX_LENGTH)

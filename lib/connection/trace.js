@@ -1,7 +1,7 @@
 // @ts-check
 'use strict'
 
-const native = require('./native.js')
+const native = require('../native.js')
 
 /**
  * Logs a request and what becomes of it, on standard error; never a value.
