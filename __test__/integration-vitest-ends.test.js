@@ -70,8 +70,22 @@ for (const version of versions) {
         env: { KIND: 'leaking', LEAKS: 'fail' }
       })
       assert.equal(code, 1, output)
-      assert.equal(JSON.parse(project.read('report.json').join('\n')).success, true)
+      assert.equal(JSON.parse(project.read('report.json').join('\n')).success, true, output)
       assert.doesNotMatch(output, /ephemeral-broker/)
+      assert.deepEqual(leftIn(project), [])
+    })
+
+    it('gives back what a test file has taken that cannot be loaded, when its worker goes on to the next', LONG, async t => {
+      const { project, vitest } = makeVitestProject(t, version)
+      const { code, output } = await vitest(['run'], {
+        KIND: 'loading',
+        WORKERS: '1',
+        ...(version.version === '4' ? { NO_ISOLATION: '1' } : { POOL: 'vmThreads' })
+      })
+      assert.equal(code, 1, output)
+      assert.match(output, /cannot be loaded/)
+      assert.match(output, /Tests {2}1 passed \(1\)/)
+      assert.match(output, /; no leaks$/m)
       assert.deepEqual(leftIn(project), [])
     })
 
@@ -99,7 +113,7 @@ for (const version of versions) {
 
     it('keeps the broker from run to run when it watches, and tells of leaks after each', LONG, async t => {
       const { project, vitest } = makeVitestProject(t, version)
-      const watched = path.join(project.root, 'forgets.watched.mjs')
+      const changed = ['forgets.watched.mjs', 'vitest.config.mjs'].map(name => path.join(project.root, name))
       const tells = /^ephemeral-broker: not released: things 1, taken in 'forgets\.watched\.mjs > forgets'/gm
       let runs = 0
       const { output } = await vitest(
@@ -109,12 +123,14 @@ for (const version of versions) {
           onOutput(/** @type {string} */ text, /** @type {import('node:child_process').ChildProcess} */ child) {
             if (text.split('Waiting for file changes').length - 1 <= runs || (text.match(tells)?.length ?? 0) <= runs) return
             runs += 1
-            if (runs < 3) fs.utimesSync(watched, new Date(), new Date())
-            else child.kill('SIGINT')
+            const file = changed.shift()
+            if (file === undefined) child.kill('SIGINT')
+            else fs.utimesSync(file, new Date(), new Date())
           }
         }
       )
       assert.equal(output.match(tells)?.length, 3, output)
+      assert.deepEqual(output.match(/(?<=runs )\d/g), ['1', '2', '1'], output)
       assert.deepEqual(leftIn(project), [])
     })
   })

@@ -10,6 +10,8 @@ const { install, makeVitestProject, versions } = require('./support-integrations
 
 const LONG = { timeout: 90_000 }
 
+/** The test files that do the same. */
+const SHARED = ['five.case.mjs', 'four.case.mjs', 'one.case.mjs', 'three.case.mjs', 'two.case.mjs']
 /** What is told of `ends.case.mjs`, in any version. */
 const LEAKS = [
   'attempts 1 attempts > forgets in the first',
@@ -32,13 +34,14 @@ const LEAKS_AROUND = [
  * @property {string[]} [args]
  * @property {true} [installed] as a package manager does it, instead of a link
  * @property {true} [newest] on the newest Node
+ * @property {string[]} [more] test files that the others have not
  * @property {string[]} versions of Vitest
  */
 
 /** @type {Way[]} */
 const ways = [
   { name: 'forks', installed: true, versions: ['4', '5'] },
-  { name: 'threads', env: { POOL: 'threads', UNSET: '1' }, newest: true, versions: ['4', '5'] },
+  { name: 'threads', env: { POOL: 'threads', UNSET: '1' }, newest: true, more: ['without.plain.mjs'], versions: ['4', '5'] },
   { name: 'vmThreads', env: { POOL: 'vmThreads' }, newest: true, versions: ['3', '4', '5'] },
   { name: 'threads without isolation', env: { POOL: 'threads', NO_ISOLATION: '1', INLINE: '1' }, installed: true, versions: ['3', '4'] },
   { name: 'projects with forks and with threads', args: ['--config', 'projects.config.mjs'], versions: ['3', '4'] }
@@ -46,7 +49,9 @@ const ways = [
 
 for (const version of versions) {
   describe(`Vitest ${version.version}`, { skip: version.skip, concurrency: 2 }, () => {
-    for (const { name, env, args = [], installed, newest } of ways.filter(({ versions }) => versions.includes(version.version))) {
+    for (const { name, env, args = [], installed, newest, more = [] } of ways.filter(({ versions }) =>
+      versions.includes(version.version)
+    )) {
       it(`shares a broker among ${name}`, LONG, async t => {
         const { project, vitest } = makeVitestProject(t, newest ? { ...version, node: version.newest } : version)
         if (installed) install(project.root)
@@ -54,12 +59,25 @@ for (const version of versions) {
         assert.equal(code, 0, output)
         assert.doesNotMatch(output, /close timed out|hanging|deprecated/i)
         assertShared(project.ledger())
+        assertTestFiles(project.ledger(), [...SHARED, ...more])
         assert.deepEqual(leaksIn(output), version.version === '3' ? LEAKS : [...LEAKS, ...LEAKS_AROUND].sort())
         assert.match(output, /^ephemeral-broker: at most in use: accounts 3 of 3, .*forWorker 5 of 5, .*; [58] leaks$/m)
         assert.deepEqual(project.left(), [])
       })
     }
   })
+}
+
+/**
+ * Test files, each with a shared worker, begin and end by themselves: not first with their process or thread.
+ * @param {ReturnType<ReturnType<typeof makeVitestProject>['project']['ledger']>} ledger
+ * @param {string[]} files in order
+ */
+function assertTestFiles(ledger, files) {
+  const names = (/** @type {string} */ wanted) => ledger.filter(({ what }) => what === wanted).map(({ name }) => name)
+  assert.deepEqual(names('test file').sort(), files)
+  assert.deepEqual(names('no test file').sort(), files)
+  assert.equal(names('teardown').length, files.length)
 }
 
 /** @param {string} output @returns {string[]} what was not released, and in which test of `ends.case.mjs`, in order */

@@ -9,9 +9,12 @@
 const { createRequire } = require('node:module')
 const { runInThisContext } = require('node:vm')
 
+/** The global object of the thread's main context. @returns {any} */
+const mainGlobal = () => runInThisContext('globalThis')
+
 /** @returns {NodeJS.Require} */
 function mainRequire() {
-  const main = runInThisContext('globalThis')
+  const main = mainGlobal()
   if (main === globalThis) return require
   const { createRequire: create = createRequire } =
     main.process?.getBuiltinModule?.('node:module') ?? main.process?.mainModule?.constructor ?? {}
@@ -24,4 +27,4 @@ function mainRequire() {
  */
 const home = () => mainRequire()('./own.js')
 
-module.exports = { home }
+module.exports = { home, mainGlobal }

@@ -3,8 +3,8 @@
 
 // Playwright reads from the text of a fixture's function what it depends on: its first parameter must be an object that is taken apart there.
 
-const { BrokerError, show } = require('../../errors.js')
-const { kinds, oneOf, readOptions } = require('../../options.js')
+const { kinds, oneOf } = require('../../options.js')
+const { readLeases } = require('../fixture-leases.js')
 const { Scope } = require('../worker.js')
 const { beginTest, endGroup, endTest, realm } = require('./realm.js')
 const { Waits } = require('./waits.js')
@@ -57,18 +57,12 @@ const testOfBroker = [
  * Fixtures for `test.extend`: `broker`, and a lease for each name.
  * @param {Record<string, import('./index.js').LeaseFixture>} [leases]
  * @returns {Record<string, Entry>}
- * @throws {BrokerError} `invalid_option`
+ * @throws {import('../../errors.js').BrokerError} `invalid_option`
  */
 function brokerFixtures(leases = {}) {
   /** @type {Record<string, Entry>} */
   const fixtures = { broker, _testOfBroker: testOfBroker }
-  for (const [name, lease] of Object.entries(leases)) {
-    if (name in fixtures)
-      throw new BrokerError('invalid_option', `brokerFixtures has a fixture ${show(name)} already: give the lease another name`)
-    const options = readOptions(`the fixture ${name}`, LEASE, lease)
-    if (options.pool === undefined) throw new BrokerError('invalid_option', `the fixture ${name} needs a pool, as in { pool: 'accounts' }`)
-    fixtures[name] = leaseFixture(options)
-  }
+  for (const [name, options] of readLeases(leases, LEASE, fixtures)) fixtures[name] = leaseFixture(options)
   return fixtures
 }
 

@@ -3,7 +3,8 @@
 
 // Vitest reads from the text of a fixture's function what it depends on: its first parameter must be an object that is taken apart there.
 
-const { kinds, oneOf, readOptions } = require('../../options.js')
+const { kinds, oneOf } = require('../../options.js')
+const { readLeases } = require('../fixture-leases.js')
 const { Scope } = require('../worker.js')
 const { broker, end, tests, titleOf } = require('./tests.js')
 
@@ -21,13 +22,12 @@ const LEASE = {
  * Fixtures for `test.extend`: `broker`, and a lease for each name.
  * @param {Record<string, import('./index.mjs').LeaseFixture>} [leases]
  * @returns {Record<string, Entry>}
- * @throws {BrokerError} `invalid_option`
+ * @throws {import('../../errors.js').BrokerError} `invalid_option`
  */
 function brokerFixtures(leases = {}) {
   /** @type {Record<string, Entry>} */
   const fixtures = { broker: brokerOfTest }
-  for (const [name, lease] of Object.entries(leases))
-    fixtures[name] = leaseFixture(readOptions(`brokerFixtures, for ${name},`, LEASE, lease))
+  for (const [name, options] of readLeases(leases, LEASE, fixtures)) fixtures[name] = leaseFixture(options)
   return fixtures
 }
 

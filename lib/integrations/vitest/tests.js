@@ -4,11 +4,12 @@
 /**
  * Which test runs, and when tests and test files are over. Vitest is asked when something is asked of the broker: files that do not use it have no part in this.
  *
- * From Vitest 4.1 on there are hooks around a test, with which tests that run side by side are told apart. Before that, what these take is the file's.
+ * From Vitest 4.1 on there are hooks around a test, with which tests that run side by side are told apart, and around a file. Before that, what such tests take is the file's.
  */
 
 const path = require('node:path')
 const { pathToFileURL } = require('node:url')
+const { mainGlobal } = require('../home.js')
 const { resolvePeer } = require('../peer.js')
 const { slotOf } = require('../slot.js')
 const { Scope, worker } = require('../worker.js')
@@ -16,6 +17,7 @@ const { NAME } = require('./provided.js')
 
 /** @typedef {InstanceType<typeof Scope>} TestScope */
 /** @typedef {{ afterAll: Function[], aroundEach?: Function[] }} Hooks */
+/** @typedef {(hook: (...args: any[]) => unknown, timeout?: number) => void} AddHook */
 
 /**
  * A test, or a suite, or a file, which is a suite too.
@@ -24,6 +26,7 @@ const { NAME } = require('./provided.js')
  * @property {string} name of a file: its path below the project's root
  * @property {Task} [suite] absent: it is in the file itself
  * @property {Task} file
+ * @property {string} [filepath] of a file
  * @property {boolean} [concurrent]
  * @property {{ retryCount?: number, repeatCount?: number }} [result] `repeatCount` is absent until the first `beforeEach` hooks are run
  * @property {{ onTestFinished: (end: () => Promise<void>) => void }} context
@@ -33,9 +36,31 @@ const { NAME } = require('./provided.js')
  * What is used of Vitest.
  * @typedef {object} Vitest
  * @property {(suite: Task) => Hooks | undefined} getHooks none while the file's tests are collected
- * @property {() => { on: (name: string, hook: Function) => void }} getCurrentSuite the suite whose tests are collected
- * @property {boolean} knowsAround
+ * @property {AddHook} beforeAll while they are
+ * @property {AddHook} [aroundEach]
+ * @property {AddHook} [aroundAll]
  */
+
+const FILE_NAME = Symbol.for('ephemeral-broker.test-file-name')
+const TEST_FILE = Symbol.for('ephemeral-broker.test-file')
+const END = Symbol.for('ephemeral-broker.vitest-file-end')
+
+/**
+ * What Vitest, and shared workers if there are any, keep on the realm.
+ * @type {{
+ *   __vitest_index__?: any,
+ *   __vitest_worker__?: { current?: Task, providedContext?: { [NAME]?: import('./provided.js').Provided } },
+ *   [FILE_NAME]?: string,
+ *   [TEST_FILE]?: import('../../plugin/current.js').Begun | null
+ * }}
+ */
+const realm = /** @type {any} */ (globalThis)
+
+/** What ends the file that this thread runs, in whatever context. @type {{ [END]?: (() => Promise<void>) | null }} */
+const thread = mainGlobal()
+
+/** Ten minutes, in ms, whatever a hook may take: a program of a shared worker may start a server before it is ready. */
+const TIMEOUT = 600_000
 
 /** @type {Vitest | null} */
 let vitest = null
@@ -44,16 +69,10 @@ const begun = new WeakSet()
 /** The scope of each test's last attempt. `attempt`: which that is; null: one that has a hook around it. @type {WeakMap<Task, { scope: TestScope, attempt: string | null }>} */
 const attempts = new WeakMap()
 
-/**
- * What Vitest knows of this worker.
- * @returns {{ current?: Task, providedContext?: { [NAME]?: import('./provided.js').Provided } } | undefined} undefined: this is no worker of Vitest's
- */
-const state = () => /** @type {any} */ (globalThis).__vitest_worker__
-
 /** What runs in this worker. */
-const current = () => state()?.current
+const current = () => realm.__vitest_worker__?.current
 
-const provided = () => state()?.providedContext?.[NAME]
+const provided = () => realm.__vitest_worker__?.providedContext?.[NAME]
 
 const tests = worker({
   runner: 'Vitest',
@@ -67,11 +86,18 @@ const tests = worker({
  * @param {(url: string) => Promise<any>} load imports as the test file does
  */
 async function beginWorker(load) {
-  if (!state()) return
+  if (!realm.__vitest_worker__) return
   const pipe = provided()?.pipe
   if (pipe) process.env.EPHEMERAL_PIPE ??= pipe
-  vitest ??= await loadVitest(load)
+  vitest ??= await findVitest(load)
   beginFile()
+  // Without isolation this is run once, for all files: whoever registers a shared worker asks.
+  Object.defineProperty(realm, FILE_NAME, { get: fileName, configurable: true })
+}
+
+function fileName() {
+  beginFile()
+  return current()?.file.filepath
 }
 
 /**
@@ -79,24 +105,58 @@ async function beginWorker(load) {
  * @param {(url: string) => Promise<any>} load
  * @returns {Promise<Vitest>}
  */
-async function loadVitest(load) {
-  const folder = path.join(path.dirname(resolvePeer('vitest/package.json')), 'dist')
-  const file = (/** @type {string} */ name) => pathToFileURL(path.join(folder, name)).href
-  const { TestRunner, aroundEach } = await load(file('index.js'))
-  if (TestRunner?.getSuiteHooks)
-    return { getHooks: TestRunner.getSuiteHooks, getCurrentSuite: TestRunner.getCurrentSuite, knowsAround: aroundEach !== undefined }
-  return { ...(await load(file('suite.js'))), knowsAround: false }
+async function findVitest(load) {
+  // What Vitest has there for tests that are in the source, and has always. The project's own may be anywhere, or none at all.
+  const { TestRunner, aroundAll, aroundEach, beforeAll } = realm.__vitest_index__
+  if (TestRunner?.getSuiteHooks) return { getHooks: TestRunner.getSuiteHooks, aroundAll, aroundEach, beforeAll }
+  const suite = path.join(path.dirname(resolvePeer('vitest/package.json')), 'dist', 'suite.js')
+  const { getHooks } = await load(pathToFileURL(suite).href)
+  return { getHooks, beforeAll }
 }
 
 /** Has our hooks outside of the test file's own. Where the modules of a file stay for the next, this is when it uses the broker first. */
 function beginFile(file = current()?.file) {
   if (!file || !vitest || begun.has(file)) return
   begun.add(file)
+  // Of a file that could not be loaded no hooks were run.
+  void thread[END]?.()
+  thread[END] = () => tests.endFile({ late: true })
   const hooks = vitest.getHooks(file)
-  const add = (/** @type {'afterAll' | 'aroundEach'} */ name, /** @type {Function} */ hook) =>
-    hooks ? hooks[name]?.unshift(hook) : vitest?.getCurrentSuite().on(name, hook)
-  if (vitest.knowsAround) add('aroundEach', around)
-  add('afterAll', () => tests.endFile())
+  if (!hooks) return addHooks(vitest)
+  // It runs already.
+  if (vitest.aroundEach) hooks.aroundEach?.unshift(around)
+  hooks.afterAll.unshift(endFile)
+}
+
+/** What `beforeAll` hooks return is called after `afterAll` hooks, and so is what is around all of them. @param {Vitest} vitest */
+function addHooks({ aroundAll, aroundEach, beforeAll }) {
+  aroundEach?.(around, TIMEOUT)
+  if (aroundAll) aroundAll(aroundFile, TIMEOUT)
+  else beforeAll(openFile, TIMEOUT)
+}
+
+/** @param {() => Promise<void>} run */
+async function aroundFile(run) {
+  const end = await openFile()
+  await run()
+  await end()
+}
+
+/** Tests find their shared workers available. Where one fails, no test is run. */
+async function openFile() {
+  try {
+    await realm[TEST_FILE]?.available()
+    return endFile
+  } catch (error) {
+    await endFile()
+    throw error
+  }
+}
+
+async function endFile() {
+  thread[END] = null
+  await tests.endFile()
+  await realm[TEST_FILE]?.teardown()
 }
 
 /** @returns {TestScope | null} null: what is taken now is the file's */
