@@ -4,6 +4,7 @@
 /** Brokers and clients from start to stop, and what they leave: nothing. */
 
 const assert = require('node:assert/strict')
+const { createHook } = require('node:async_hooks')
 const { once } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
@@ -205,6 +206,28 @@ describe('the host process', () => {
       if (structured) for (const line of lines) assert.ok(['debug', 'info', 'warn'].includes(JSON.parse(line).level), line)
     }
   })
+})
+
+test('a client that was closed leaves no timer, which would keep the realm of a test file', async () => {
+  const timers = new Set()
+  const hook = createHook({
+    init: (id, type) => void (type === 'Timeout' && timers.add(id)),
+    destroy: id => void timers.delete(id)
+  })
+  const broker = new Broker()
+  const client = new Client(await broker.start())
+  hook.enable()
+  try {
+    await client.ping()
+    assert.ok(timers.size > 0, 'deadlines are seen')
+    await client.close()
+    // Node tells of the end of a timer a little later.
+    for (let turn = 0; turn < 3; turn++) await new Promise(resolve => setImmediate(resolve))
+    assert.equal(timers.size, 0)
+  } finally {
+    hook.disable()
+    await broker.stop()
+  }
 })
 
 test('this process holds nothing of all that', { skip: !isLinux && 'counted by /proc' }, async () => {
