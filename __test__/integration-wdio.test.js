@@ -283,8 +283,9 @@ describe('WebdriverIO', { skip: why ?? false, concurrency: 2 }, () => {
       }
     })
     assert.equal(code, 1, output)
-    assert.equal(open.size, 0)
     assert.deepEqual(wdio.left(), [])
+    // The worker closes its session on its own, beside the launcher's end.
+    await until(() => open.size === 0)
     // WebdriverIO leaves its workers to themselves, and a test that waits has nothing to wait for any more.
     const [{ pid }] = allOf(wdio.ledger(), 'waits')
     await until(() => !isAlive(pid))
